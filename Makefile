@@ -1,0 +1,50 @@
+# Two commands for a newcomer: `make pima` and `make test`. Each sets up .venv itself.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+ARGS ?=
+
+.PHONY: help test lint pima speed clean
+
+help:
+	@echo "make test    run the tests, doctests and README examples"
+	@echo "make lint    check style and formatting"
+	@echo "make pima    the Pima comparison, about 15 minutes on two cores"
+	@echo "make speed   cost of a training step with and without DREG"
+	@echo "make clean   remove the virtual environment"
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
+
+# Torch first and by itself: pip then takes its wheel for this machine before any other
+# package can ask for another build.
+$(VENV)/.torch: constraints.txt | $(BIN)/python
+	$(PIP) torch
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml $(VENV)/.torch
+	$(PIP) -e ".[dev]"
+	@touch $@
+
+$(VENV)/.benchmarks: pyproject.toml $(VENV)/.torch
+	$(PIP) -e ".[benchmarks]"
+	@touch $@
+
+test: $(VENV)/.dev
+	$(BIN)/python -m pytest -n auto $(ARGS)
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+pima: $(VENV)/.benchmarks
+	$(BIN)/python -m benchmarks.pima $(ARGS)
+
+speed: $(VENV)/.benchmarks
+	$(BIN)/python -m benchmarks.speed $(ARGS)
+
+clean:
+	rm -rf $(VENV)

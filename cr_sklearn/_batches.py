@@ -1,0 +1,159 @@
+"""Training rows as tensors, and their batches: one random stream per member."""
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+# Random bits are drawn for this many tangent entries at a time, per member.
+_SIGN_BUFFER = 2**18
+
+
+class Rows(NamedTuple):
+    """Tensors of the training or validation rows, shared by all members.
+
+    ``x`` (n, d) encoded inputs, ``y`` (n,) encoded targets, ``weight`` (n,) sample
+    weights of mean 1.
+    """
+
+    x: torch.Tensor
+    y: torch.Tensor
+    weight: torch.Tensor
+
+    @classmethod
+    def from_arrays(cls, x, y, weight, *, like):
+        """Move arrays once, to the dtype and device of the tensor ``like``."""
+        dtype, device = like.dtype, like.device
+        return cls(
+            torch.as_tensor(x, dtype=dtype, device=device),
+            torch.as_tensor(y, device=device),
+            torch.as_tensor(weight / weight.mean(), dtype=dtype, device=device),
+        )
+
+
+class Batch(NamedTuple):
+    """One step's input: ``x`` with its random tangents, ``y`` with its weights.
+
+    ``signs`` is None unless the derivative stream is projected; ``x`` lacks the
+    member axis when all members see the same rows.
+    """
+
+    x: torch.Tensor
+    signs: torch.Tensor | None
+    y: torch.Tensor
+    weight: torch.Tensor
+
+
+def member_generators(seeds, purpose, first_epoch=0):
+    """One torch generator per member, on the CPU.
+
+    Parameters
+    ----------
+    seeds : sequence of int
+        One per member.
+    purpose : {"init", "order", "signs", "dropout"}
+        Streams of different purposes never overlap, so that drawing more of one
+        leaves the others as they are.
+    first_epoch : int, default=0
+        Epochs trained before, so that training that goes on does not repeat them.
+    """
+    purposes = ("init", "order", "signs", "dropout")
+    keys = [purposes.index(purpose), first_epoch]
+    states = [
+        np.random.SeedSequence([int(seed), *keys]).generate_state(1, np.uint64)[0]
+        for seed in seeds
+    ]
+    # manual_seed takes the range of a signed 64-bit integer.
+    return [torch.Generator().manual_seed(int(state >> 1)) for state in states]
+
+
+class PackedBatches:
+    """Iterable over the batches of one epoch, in each member's own order.
+
+    A member's batches depend on its own seed alone, whatever it is packed with.
+    Batches of an epoch differ by at most one row in size. If one batch holds all
+    rows, they come in their own order and the epoch has no randomness but tangents.
+
+    Parameters
+    ----------
+    rows : Rows
+    batch_size : int
+        Rows per batch, at most.
+    seeds : sequence of int
+        One per member.
+    n_sign_dims : int or None
+        Length of the random tangents; None draws none.
+    first_epoch : int, default=0
+        See :func:`member_generators`.
+    """
+
+    def __init__(self, rows, batch_size, seeds, n_sign_dims=None, first_epoch=0):
+        self.rows = rows
+        self.members = len(seeds)
+        n_rows = rows.x.shape[0]
+        self._n_batches = -(-n_rows // batch_size)
+        self._order = member_generators(seeds, "order", first_epoch)
+        self._signs = None
+        if n_sign_dims is not None:
+            rows_per_draw = max(batch_size, _SIGN_BUFFER // max(n_sign_dims, 1))
+            self._signs = _SignStream(
+                member_generators(seeds, "signs", first_epoch),
+                n_sign_dims,
+                rows_per_draw,
+            )
+
+    def __len__(self):
+        return self._n_batches
+
+    def __iter__(self):
+        x, y, weight = self.rows
+        n_rows = x.shape[0]
+        if self._n_batches == 1:
+            shared = y.expand(self.members, -1), weight.expand(self.members, -1)
+            yield Batch(x, self._draw_signs(n_rows), *shared)
+            return
+        order = torch.stack(
+            [torch.randperm(n_rows, generator=g) for g in self._order]
+        ).to(x.device)
+        for index in order.tensor_split(self._n_batches, dim=1):
+            signs = self._draw_signs(index.shape[1])
+            yield Batch(x[index], signs, y[index], weight[index])
+
+    def _draw_signs(self, n_rows):
+        if self._signs is None:
+            return None
+        return self._signs.draw(n_rows).to(self.rows.x)
+
+
+class _SignStream:
+    """Random +-1 entries, drawn as packed bits many rows at a time.
+
+    Drawing them step by step for each member would cost more than the step.
+    """
+
+    def __init__(self, generators, n_dims, rows_per_draw):
+        self._generators = generators
+        self._n_dims = n_dims
+        self._rows_per_draw = rows_per_draw
+        self._buffer = None
+        self._used = 0
+
+    def draw(self, n_rows):
+        """Return int8 signs of shape (members, n_rows, n_dims)."""
+        if self._buffer is None or self._used + n_rows > self._buffer.shape[1]:
+            self._buffer = torch.stack(
+                [self._draw_member(generator) for generator in self._generators]
+            )
+            self._used = 0
+        signs = self._buffer[:, self._used : self._used + n_rows]
+        self._used += n_rows
+        return signs
+
+    def _draw_member(self, generator):
+        n_signs = self._rows_per_draw * self._n_dims
+        words = torch.empty(-(-n_signs // 64), dtype=torch.int64)
+        words.random_(-(2**63), None, generator=generator)
+        shifts = torch.arange(8, dtype=torch.uint8)
+        bits = (words.view(torch.uint8).unsqueeze(1) >> shifts) & 1
+        signs = bits.flatten()[:n_signs].view(torch.int8) * 2 - 1
+        return signs.view(self._rows_per_draw, self._n_dims)

@@ -1,0 +1,132 @@
+"""Fitted networks in NumPy: outputs and exact Jacobians without torch."""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import erf, expit
+
+# Rows are processed in chunks of about this many activations, to stay in cache.
+_CHUNK = 2**18
+
+
+class FittedNetwork(NamedTuple):
+    """Weights of a trained :class:`~cr_sklearn.nn.PackedNetwork`.
+
+    Attributes
+    ----------
+    coefs : list of ndarray of shape (members, n_in, n_out)
+        Of each layer, the output's last; empty for a linear model.
+    intercepts : list of ndarray of shape (members, n_out)
+    skip_coef : ndarray of shape (members, n_features, n_outputs)
+        Direct linear map from input to output.
+    polynomial_coefs : list of ndarray of shape (members, degree, n_units)
+        Of each hidden layer; empty for other activations.
+    activation : str
+    """
+
+    coefs: list
+    intercepts: list
+    skip_coef: np.ndarray
+    polynomial_coefs: list
+    activation: str
+
+    def outputs(self, x):
+        """Outputs averaged over the members.
+
+        Parameters
+        ----------
+        x : ndarray of shape (n, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n, n_outputs)
+        """
+        parts = [self._outputs_chunk(chunk) for chunk in self._chunks(x, 1)]
+        return np.concatenate(parts)
+
+    def jacobian(self, x):
+        """Exact Jacobian of :meth:`outputs`, in reverse mode.
+
+        Returns
+        -------
+        ndarray of shape (n, n_outputs, n_features)
+        """
+        n_outputs = self.skip_coef.shape[2]
+        parts = [self._jacobian_chunk(chunk) for chunk in self._chunks(x, n_outputs)]
+        return np.concatenate(parts)
+
+    def _chunks(self, x, copies):
+        width = max(weights.shape[2] for weights in [*self.coefs, self.skip_coef])
+        per_row = copies * len(self.skip_coef) * max(width, x.shape[1])
+        n_chunks = max(1, -(-len(x) * per_row // _CHUNK))
+        return np.array_split(x, min(n_chunks, len(x)))
+
+    def _outputs_chunk(self, x):
+        h = x
+        for layer in range(len(self.coefs) - 1):
+            h, _ = self._activate(layer, h @ self.coefs[layer] + self._bias(layer))
+        outputs = x @ self.skip_coef + self._bias(-1)
+        if self.coefs:
+            outputs = outputs + h @ self.coefs[-1]
+        return outputs.mean(axis=0)
+
+    def _jacobian_chunk(self, x):
+        if not self.coefs:
+            linear = self.skip_coef.mean(axis=0).T
+            return np.broadcast_to(linear, (len(x), *linear.shape)).copy()
+        h, slopes = x, []
+        for layer in range(len(self.coefs) - 1):
+            z = h @ self.coefs[layer] + self._bias(layer)
+            h, slope = self._activate(layer, z, with_slope=True)
+            slopes.append(slope)
+        # (members, n, n_outputs, n_L): rows of the Jacobian, walked back to the input.
+        rows = self.coefs[-1].swapaxes(1, 2)[:, None] * slopes[-1][:, :, None]
+        for layer in range(len(slopes) - 1, 0, -1):
+            rows = rows @ self.coefs[layer].swapaxes(1, 2)[:, None]
+            rows = rows * slopes[layer - 1][:, :, None]
+        rows = rows @ self.coefs[0].swapaxes(1, 2)[:, None]
+        return (rows + self.skip_coef.swapaxes(1, 2)[:, None]).mean(axis=0)
+
+    def _bias(self, layer):
+        return self.intercepts[layer][:, None]
+
+    def _activate(self, layer, z, with_slope=False):
+        if self.activation == "polynomial":
+            return _polynomial(self.polynomial_coefs[layer], z, with_slope)
+        return _FIXED[self.activation](z, with_slope)
+
+
+def _polynomial(coefs, z, with_slope):
+    a = coefs[:, :, None]
+    quotient, quotient_slope = a[:, -1], 0.0
+    for k in range(coefs.shape[1] - 2, -1, -1):
+        if with_slope:
+            quotient_slope = quotient_slope * z + quotient
+        quotient = quotient * z + a[:, k]
+    slope = quotient + quotient_slope * z if with_slope else None
+    return quotient * z, slope
+
+
+def _relu(z, with_slope):
+    return np.maximum(z, 0.0), (z > 0).astype(z.dtype) if with_slope else None
+
+
+def _gelu(z, with_slope):
+    cdf = 0.5 * (1.0 + erf(z / np.sqrt(2.0)))
+    if not with_slope:
+        return z * cdf, None
+    return z * cdf, cdf + z * np.exp(-0.5 * z * z) / np.sqrt(2.0 * np.pi)
+
+
+def _silu(z, with_slope):
+    gate = expit(z)
+    value = z * gate
+    return value, gate + value * (1.0 - gate) if with_slope else None
+
+
+def _tanh(z, with_slope):
+    value = np.tanh(z)
+    return value, 1.0 - value * value if with_slope else None
+
+
+_FIXED = {"relu": _relu, "gelu": _gelu, "silu": _silu, "tanh": _tanh}

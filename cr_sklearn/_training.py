@@ -1,0 +1,453 @@
+"""The private skorch net: (network, rows, settings) -> trained weights and history."""
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from skorch import NeuralNet
+from skorch.callbacks import Callback, LRScheduler
+from tqdm.auto import tqdm
+
+from cr_sklearn._batches import PackedBatches, member_generators
+from cr_sklearn.nn import PackedNetwork, dreg, n_tangent_dims
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """What :func:`train` needs to know beside network and rows.
+
+    Attributes
+    ----------
+    max_iter : int
+        Epochs.
+    batch_size : int
+        Rows per step, at most.
+    learning_rate_init : float
+        Step size of AdamW at the start.
+    schedule : {"cosine", "constant"}
+        Cosine goes to zero over ``max_iter`` epochs, step by step.
+    weight_decay : float
+        Decoupled weight decay of the weights, not of biases and coefficients.
+    dreg_strength : array-like of shape (members,)
+        Weight lambda of the DREG penalty of each member.
+    dreg_stream : {"exact", "projected"}
+        How the penalty is evaluated.
+    dtype : {"float32", "float64"}
+    first_epoch : int
+        Epochs trained before, when training goes on.
+    tol, n_iter_no_change : float, int
+        With validation rows: a member stops when its validation loss has not fallen
+        by ``tol`` for so many epochs.
+    verbose : int
+        0 is silent, 1 shows a progress bar, 2 and more a line per epoch as well.
+    """
+
+    max_iter: int
+    batch_size: int
+    learning_rate_init: float
+    dreg_strength: Any
+    dreg_stream: str
+    dtype: str = "float32"
+    first_epoch: int = 0
+    schedule: str = "cosine"
+    weight_decay: float = 0.0
+    tol: float = 1e-4
+    n_iter_no_change: int = 10
+    verbose: int = 0
+
+
+@dataclass
+class TrainingHistory:
+    """Curves by epoch, averaged over the members, and how the training ended.
+
+    Attributes
+    ----------
+    loss : list of float
+        Weighted mean data loss of the training rows, without penalty.
+    dreg : list of float
+        Weighted mean of ``sum_l ||S^l||_F^2``, before multiplication by the strength;
+        NaN when no member has a penalty.
+    validation_loss : list of float
+        Empty without validation rows.
+    interrupted : bool
+        Whether Ctrl-C ended the training.
+    optimizer_state : list of dict of ndarray
+        Moments of AdamW at the end, by parameter.
+    """
+
+    loss: list = field(default_factory=list)
+    dreg: list = field(default_factory=list)
+    validation_loss: list = field(default_factory=list)
+    interrupted: bool = False
+    optimizer_state: list = None
+
+
+class NonFiniteLossError(ValueError):
+    """The training diverged."""
+
+
+class _StopTraining(Exception):
+    """Ends the epochs early, by rule and not by the user."""
+
+
+def check_device(device):
+    """Return the torch device of that name.
+
+    Raises
+    ------
+    ValueError
+        If torch does not know it, or it is not there.
+    """
+    try:
+        return torch.empty(0, device=device).device
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise ValueError(
+            f"device={device!r} can't be used here: {error}. device='cpu' always can."
+        ) from error
+
+
+def initial_network(
+    n_features, hidden_layer_sizes, n_outputs, *, seeds, dtype, device, **architecture
+):
+    """Build a network with one member per seed, each drawn from its seed alone.
+
+    Parameters
+    ----------
+    n_features, hidden_layer_sizes, n_outputs, **architecture
+        See :class:`~cr_sklearn.nn.PackedNetwork`.
+    seeds : sequence of int
+    dtype : {"float32", "float64"}
+    device : torch.device
+    """
+    network = PackedNetwork(
+        n_features, hidden_layer_sizes, n_outputs, members=len(seeds), **architecture
+    )
+    # Drawn on the CPU in float64, so that a seed means the same everywhere.
+    network.double().reset_parameters(member_generators(seeds, "init"))
+    return network.to(dtype=getattr(torch, dtype), device=device)
+
+
+def train(
+    network,
+    criterion,
+    rows,
+    settings,
+    seeds,
+    *,
+    validation_rows=None,
+    optimizer_state=None,
+    progress=None,
+):
+    """Train all members of a packed network in place.
+
+    Parameters
+    ----------
+    network : PackedNetwork
+        On its device, in its dtype, with its initial weights.
+    criterion : Module
+        Data loss per member and sample, such as :class:`cr_sklearn.nn.CrossEntropy`.
+    rows, validation_rows : Rows
+        With validation rows every member ends with the weights of its own best
+        epoch on them.
+    settings : TrainingSettings
+    seeds : sequence of int
+        One per member, for the order of rows, tangents and dropout.
+    optimizer_state : list of dict or None
+        That of an earlier history, to go on where it ended.
+    progress : object or None
+        With methods ``begin_epoch()`` and ``end_epoch() -> stop``.
+
+    Returns
+    -------
+    TrainingHistory
+
+    Raises
+    ------
+    NonFiniteLossError
+        If a loss or weight is no longer finite.
+    """
+    projected = settings.dreg_stream == "projected"
+    penalised = bool(np.any(np.asarray(settings.dreg_strength) > 0.0))
+    batches = PackedBatches(
+        rows,
+        settings.batch_size,
+        seeds,
+        n_tangent_dims(network) if projected and penalised else None,
+        settings.first_epoch,
+    )
+    network.dropout_generators = member_generators(
+        seeds, "dropout", settings.first_epoch
+    )
+    net = _PackedNet(network, criterion, settings, validation_rows, penalised)
+    net.callbacks = _make_callbacks(settings, len(batches), progress)
+    net.initialize()
+    if optimizer_state is not None:
+        _load_optimizer_state(net.optimizer_, optimizer_state)
+    best = _BestWeights(net, settings, keep_best=validation_rows is not None)
+    net.epoch_end_hook = best.end_epoch
+    net.notify("on_train_begin")
+    interrupted = False
+    try:
+        net.fit_loop(batches)
+    except _StopTraining:
+        pass
+    except KeyboardInterrupt:
+        interrupted = True
+    finally:
+        net.notify("on_train_end")
+    if interrupted or validation_rows is not None:
+        best.restore()
+    if not all(bool(p.isfinite().all()) for p in net.packed_parameters()):
+        raise _diverged(settings, len(net.history))
+    network.eval()
+    history = TrainingHistory(
+        interrupted=interrupted, optimizer_state=_dump_optimizer_state(net.optimizer_)
+    )
+    for epoch in net.history:
+        if "dreg" in epoch:  # not so in an epoch that was interrupted
+            history.loss.append(epoch["train_loss"])
+            history.dreg.append(epoch["dreg"])
+        if "validation_loss" in epoch:
+            history.validation_loss.append(epoch["validation_loss"])
+    return history
+
+
+class _PackedNet(NeuralNet):
+    """skorch's loop over packed members.
+
+    NOTE[DIFF] to skorch: batches are tensor slices instead of a DataLoader, the loss
+    is read once per epoch instead of once per step, and the module's forward pass is
+    that of :func:`~cr_sklearn.nn.dreg`.
+    """
+
+    def __init__(self, module, criterion, settings, validation_rows, penalised):
+        decayed = ("weights.*", "skip")
+        device = next(module.parameters()).device
+        super().__init__(
+            module,
+            criterion,
+            optimizer=torch.optim.AdamW,
+            optimizer__betas=(0.9, 0.95),
+            optimizer__weight_decay=0.0,
+            optimizer__fused=device.type in ("cpu", "cuda"),
+            optimizer__param_groups=[
+                (pattern, {"weight_decay": settings.weight_decay})
+                for pattern in decayed
+            ],
+            lr=settings.learning_rate_init,
+            max_epochs=settings.max_iter,
+            train_split=None,
+            verbose=0,
+            device=None,
+        )
+        self.settings = settings
+        self.validation_rows = validation_rows
+        self.penalised = penalised
+        self.epoch_end_hook = None
+
+    def initialize(self):
+        super().initialize()
+        parameter = next(self.module_.parameters())
+        self.strengths_ = torch.as_tensor(
+            self.settings.dreg_strength, dtype=parameter.dtype, device=parameter.device
+        )
+        return self
+
+    @property
+    def _default_callbacks(self):
+        return []
+
+    def packed_parameters(self):
+        return [parameter for _, parameter in self.get_all_learnable_params()]
+
+    def get_split_datasets(self, X, y=None, **fit_params):
+        return X, None
+
+    def get_iterator(self, dataset, training=False):
+        return dataset
+
+    def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
+        if not training:
+            return
+        n_rows = iterator.rows.x.shape[0]
+        losses = penalties = 0.0
+        for batch in iterator:
+            self.notify("on_batch_begin", batch=batch, training=True)
+            step = step_fn(batch)
+            share = batch.y.shape[1] / n_rows
+            losses = losses + share * step["member_losses"]
+            penalties = penalties + share * step["member_penalties"]
+            self.notify("on_batch_end", batch=batch, training=True, **step)
+        self.history.record("train_loss", losses.mean().item())
+        self.history.record("dreg", penalties.mean().item())
+        self.epoch_end_hook(losses + self.strengths_ * penalties.nan_to_num(0.0))
+
+    def train_step_single(self, batch, **fit_params):
+        self._set_training(True)
+        if self.penalised:
+            outputs, norms = dreg(self.module_, batch.x, batch.signs)
+            penalty = (batch.weight * norms.sum(dim=0)).mean(dim=1)
+        else:
+            outputs, penalty = self.module_(batch.x), None
+        data_loss = (batch.weight * self.criterion_(outputs, batch.y)).mean(dim=1)
+        # Summed over members, so that none of them sees another's gradient.
+        if penalty is None:
+            loss = data_loss.sum()
+            penalty = torch.full_like(data_loss, math.nan)
+        else:
+            loss = (data_loss + self.strengths_ * penalty).sum()
+        loss.backward()
+        return {
+            "loss": loss,
+            "member_losses": data_loss.detach(),
+            "member_penalties": penalty.detach(),
+        }
+
+    def validation_losses(self):
+        """Weighted mean data loss of each member on the validation rows."""
+        self._set_training(False)
+        x, y, weight = self.validation_rows
+        with torch.no_grad():
+            outputs = self.module_(x)
+            losses = self.criterion_(outputs, y.expand(outputs.shape[0], -1))
+            return (weight * losses).mean(dim=1)
+
+
+class _BestWeights:
+    """Each member's weights of its best epoch, and the rule for stopping early.
+
+    Members are judged one by one: packing must not change where a member stops.
+    """
+
+    def __init__(self, net, settings, keep_best):
+        self._net = net
+        self._settings = settings
+        self._keep_best = keep_best
+        members = net.strengths_.shape[0]
+        device = net.strengths_.device
+        self._loss = torch.full((members,), math.inf, device=device)
+        self._mark = self._loss.clone()
+        self._waited = torch.zeros(members, dtype=torch.long, device=device)
+        self._weights = [p.detach().clone() for p in net.packed_parameters()]
+
+    def end_epoch(self, objective):
+        """Check, remember and perhaps stop; ``objective`` is (members,)."""
+        net = self._net
+        if self._keep_best:
+            losses = net.validation_losses()
+            net.history.record("validation_loss", losses.mean().item())
+        else:
+            losses = objective
+        if not bool(losses.isfinite().all() and objective.isfinite().all()):
+            raise _diverged(self._settings, len(net.history))
+        running = self._waited < self._settings.n_iter_no_change
+        improved = losses < self._loss
+        if self._keep_best:
+            improved &= running
+        self._remember(improved, losses)
+        if not self._keep_best:
+            return
+        progressed = losses < self._mark - self._settings.tol
+        self._mark = torch.where(progressed & running, losses, self._mark)
+        self._waited = torch.where(
+            running, torch.where(progressed, 0, self._waited + 1), self._waited
+        )
+        if bool((self._waited >= self._settings.n_iter_no_change).all()):
+            raise _StopTraining
+
+    def restore(self):
+        with torch.no_grad():
+            for parameter, saved in zip(
+                self._net.packed_parameters(), self._weights, strict=True
+            ):
+                parameter.copy_(saved)
+
+    def _remember(self, improved, losses):
+        self._loss = torch.where(improved, losses, self._loss)
+        for parameter, saved in zip(
+            self._net.packed_parameters(), self._weights, strict=True
+        ):
+            mask = improved.view(-1, *[1] * (parameter.dim() - 1))
+            torch.where(mask, parameter.detach(), saved, out=saved)
+
+
+class _Progress(Callback):
+    """Progress bar, lines per epoch, and the estimator's own callbacks."""
+
+    def __init__(self, settings, progress):
+        self.settings = settings
+        self.progress = progress
+        self._bar = None
+
+    def on_train_begin(self, net, **kwargs):
+        if self.settings.verbose > 0:
+            self._bar = tqdm(total=self.settings.max_iter, desc="fit", unit="epoch")
+
+    def on_epoch_begin(self, net, **kwargs):
+        if self.progress is not None:
+            self.progress.begin_epoch()
+
+    def on_epoch_end(self, net, **kwargs):
+        if self._bar is not None:
+            epoch = net.history[-1]
+            names = ("train_loss", "dreg", "validation_loss")
+            shown = {name: f"{epoch[name]:.4f}" for name in names if name in epoch}
+            self._bar.update()
+            self._bar.set_postfix(shown)
+            if self.settings.verbose > 1:
+                line = ", ".join(f"{name} = {text}" for name, text in shown.items())
+                self._bar.write(f"Epoch {len(net.history)}: {line}")
+        if self.progress is not None and self.progress.end_epoch():
+            raise _StopTraining
+
+    def on_train_end(self, net, **kwargs):
+        if self._bar is not None:
+            self._bar.close()
+
+
+def _make_callbacks(settings, n_batches, progress):
+    callbacks = []
+    if settings.schedule == "cosine":
+        callbacks.append(
+            (
+                "schedule",
+                LRScheduler(
+                    torch.optim.lr_scheduler.CosineAnnealingLR,
+                    T_max=settings.max_iter * n_batches,
+                    step_every="batch",
+                ),
+            )
+        )
+    if settings.verbose > 0 or progress is not None:
+        callbacks.append(("progress", _Progress(settings, progress)))
+    return callbacks
+
+
+def _diverged(settings, epoch):
+    strengths = np.unique(np.asarray(settings.dreg_strength, dtype=float))
+    shown = ", ".join(f"{strength:g}" for strength in strengths)
+    return NonFiniteLossError(
+        f"The training loss is not finite in epoch {epoch} with learning_rate_init="
+        f"{settings.learning_rate_init:g} and dreg_strength={shown}. Lower "
+        "learning_rate_init; if that does not help, lower degree or the number of "
+        "hidden layers, or change dreg_strength."
+    )
+
+
+def _dump_optimizer_state(optimizer):
+    state = optimizer.state_dict()["state"]
+    return [
+        {name: value.cpu().numpy().copy() for name, value in state[index].items()}
+        for index in sorted(state)
+    ]
+
+
+def _load_optimizer_state(optimizer, saved):
+    state = optimizer.state_dict()
+    state["state"] = {
+        index: {name: torch.as_tensor(value.copy()) for name, value in entry.items()}
+        for index, entry in enumerate(saved)
+    }
+    optimizer.load_state_dict(state)

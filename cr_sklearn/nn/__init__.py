@@ -1,0 +1,22 @@
+"""The torch core: polynomial layers, packed networks, derivative stream, DREG.
+
+Pure torch; imports nothing else of the package.
+"""
+
+from cr_sklearn.nn._activations import ACTIVATIONS, make_activation
+from cr_sklearn.nn._dreg import STREAMS, dreg, input_tangents, n_tangent_dims
+from cr_sklearn.nn._losses import CrossEntropy
+from cr_sklearn.nn._network import PackedNetwork
+from cr_sklearn.nn._poly import Polynomial
+
+__all__ = [
+    "ACTIVATIONS",
+    "STREAMS",
+    "CrossEntropy",
+    "PackedNetwork",
+    "Polynomial",
+    "dreg",
+    "input_tangents",
+    "make_activation",
+    "n_tangent_dims",
+]

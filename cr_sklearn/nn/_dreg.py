@@ -1,0 +1,100 @@
+"""DREG: the squared Frobenius norm of every layer's input-Jacobian."""
+
+import torch
+
+STREAMS = ("exact", "projected")
+
+
+def input_tangents(network, signs=None):
+    r"""Images of the tangents under the network's first layer and skip connection.
+
+    Norms of ``S^l`` depend on the input space only through the Gram matrix of the
+    stacked maps ``A = [W_1; W_skip]``. When ``d`` exceeds its number of rows ``r``,
+    a Cholesky factor of ``A A^T`` replaces ``A``: the same norms from ``r`` tangents
+    instead of ``d``.
+
+    Parameters
+    ----------
+    network : PackedNetwork
+    signs : Tensor of shape (members, batch, n_tangent_dims(network)) or None
+        Random +-1 directions, one per sample, for the projected stream. ``None``
+        for the exact stream: a basis of the input space, shared by the batch.
+
+    Returns
+    -------
+    first : Tensor of shape (members, batch or 1, t, n_1)
+    skip : Tensor of shape (members, batch or 1, t, n_outputs)
+        What :meth:`PackedNetwork.dual` takes; ``t = 1`` when ``signs`` are given.
+    """
+    maps = (
+        [network.skip]
+        if not network.activations
+        else [
+            network.weights[0],
+            network.skip,
+        ]
+    )
+    rows = [block.shape[1] for block in maps]
+    if n_tangent_dims(network) < network.n_features:
+        maps = _gram_factor(torch.cat(maps, dim=1)).split(rows, dim=1)
+    if signs is None:
+        images = [block.mT.unsqueeze(1) for block in maps]
+    else:
+        images = [torch.bmm(signs, block.mT).unsqueeze(2) for block in maps]
+    return images[0], images[-1]
+
+
+def n_tangent_dims(network):
+    """Dimension in which tangents are drawn: ``min(d, n_1 + n_outputs)``."""
+    n_first = network.weights[0].shape[1] if network.activations else 0
+    return min(network.n_features, n_first + network.n_outputs)
+
+
+def dreg(network, x, signs=None):
+    r"""Forward pass of both streams and the DREG penalty of every layer.
+
+    .. math:: R_l(x) = \lVert S^l(x) \rVert_F^2, \qquad l = 1, \dots, L, out
+
+    With random signs ``v`` in place of a basis, ``E ||S^l v||^2 = ||S^l||_F^2``: one
+    tangent per sample gives an unbiased estimate for every layer at once.
+
+    Source: arXiv 2605.24340, DREG. NOTE[DIFF] The paper does not say whether the
+    head is penalised; here it is, as the last entry, because its Jacobian is the
+    sensitivity that the estimator reports.
+
+    Parameters
+    ----------
+    network : PackedNetwork
+    x : Tensor of shape (members, batch, d) or (batch, d)
+    signs : Tensor of shape (members, batch, n_tangent_dims(network)) or None
+        See :func:`input_tangents`. ``None`` computes the norms exactly.
+
+    Returns
+    -------
+    outputs : Tensor of shape (members, batch, n_outputs)
+    penalties : Tensor of shape (n_layers + 1, members, batch or 1)
+        ``R_l``, the output's last. The batch axis has length 1 when the norm is the
+        same for all samples (a linear network, exact stream).
+
+    Examples
+    --------
+    >>> import torch
+    >>> from cr_sklearn.nn import PackedNetwork, dreg
+    >>> network = PackedNetwork(3, (4, 4), n_outputs=1, members=2)
+    >>> outputs, penalties = dreg(network, torch.ones(5, 3))
+    >>> penalties.shape
+    torch.Size([3, 2, 5])
+    """
+    outputs, tangents = network.dual(x, *input_tangents(network, signs))
+    return outputs, torch.stack([t.square().sum(dim=(2, 3)) for t in tangents])
+
+
+def _gram_factor(stacked):
+    """Square ``L`` with ``L L^T = stacked stacked^T``, for each member."""
+    gram = stacked @ stacked.mT
+    # The skip starts at zero, so the Gram matrix starts singular. The jitter is of
+    # the order of the rounding error of the largest entry.
+    scale = gram.diagonal(dim1=1, dim2=2).amax(dim=1).detach()
+    jitter = 8 * torch.finfo(gram.dtype).eps * gram.shape[1] * scale
+    eye = torch.eye(gram.shape[1], dtype=gram.dtype, device=gram.device)
+    return torch.linalg.cholesky(gram + jitter[:, None, None] * eye)
