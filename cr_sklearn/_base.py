@@ -231,6 +231,7 @@ class BaseChainzRule(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
         # torch is imported where it is needed: importing the package, or unpickling
         # a model and predicting with it, must not wait for it.
         from cr_sklearn import _training, _weights
+        from cr_sklearn._batches import Rows
 
         go_on = mode != "fit" and hasattr(self, "coefs_")
         random_state = check_random_state(self.random_state)
@@ -250,7 +251,7 @@ class BaseChainzRule(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
             _weights.load(network, self._fitted_network())
 
         def rows(index):
-            return _training.Rows.from_arrays(
+            return Rows.from_arrays(
                 encoded[index], target[index], weights[1][index], like=network.skip
             )
 

@@ -231,7 +231,7 @@ class ChainzRuleClassifier(ClassifierMixin, BaseChainzRule):
         classes = np.unique(y)
         if len(classes) < 2:
             raise ValueError(
-                "The classifier needs at least 2 classes among the rows with a positive "
+                "At least 2 classes are needed among the rows with a positive "
                 f"weight, but y contains 1 class: {classes.tolist()}."
             )
         if mode == "warm_start" and not np.array_equal(classes, self.classes_):

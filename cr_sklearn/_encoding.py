@@ -18,7 +18,7 @@ def bound(v):
 
     Examples
     --------
-    >>> bound(np.array([0.0, 4.0])).tolist()
+    >>> bound(np.array([0.0, 4.0])).round(3).tolist()
     [0.0, 2.4]
     """
     # hypot does not overflow where the square would.
@@ -30,7 +30,7 @@ def bound_slope(v):
 
     Examples
     --------
-    >>> bound_slope(np.array([0.0, 4.0])).tolist()
+    >>> bound_slope(np.array([0.0, 4.0])).round(3).tolist()
     [1.0, 0.216]
     """
     return np.hypot(1.0, v / BOUND) ** -3.0

@@ -26,7 +26,7 @@ class ReLU(nn.Module):
 
 
 class GELU(nn.Module):
-    """``z Phi(z)`` with the standard normal distribution function, not the tanh form."""
+    """``z Phi(z)`` with the exact standard normal distribution function."""
 
     def forward(self, z):
         return F.gelu(z)

@@ -1,5 +1,6 @@
 """The ChainzRule network: many small networks packed along a member axis."""
 
+import itertools
 import math
 
 import torch
@@ -91,7 +92,7 @@ class PackedNetwork(nn.Module):
         widths = [n_features, *hidden, n_outputs] if hidden else []
         self.weights = nn.ParameterList(
             torch.zeros(members, n_out, n_in)
-            for n_in, n_out in zip(widths[:-1], widths[1:], strict=True)
+            for n_in, n_out in itertools.pairwise(widths)
         )
         self.biases = nn.ParameterList(
             torch.zeros(members, n_out) for n_out in [*hidden, n_outputs]

@@ -1,0 +1,41 @@
+"""Data that several test files share."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+
+@pytest.fixture(scope="session")
+def moons():
+    """Two interleaved half circles with noise, 200 rows: a linear model can't."""
+    from sklearn.datasets import make_moons
+
+    return make_moons(200, noise=0.2, random_state=0)
+
+
+@pytest.fixture
+def mixed_frame():
+    """A pandas frame with every kind of column the encoder knows, and its target."""
+    rng = np.random.default_rng(0)
+    n = 120
+    income = rng.lognormal(3.0, 1.0, n)
+    city = rng.choice(["Bern", "Oslo", "Rome"], n)
+    target = np.where((income > 20) ^ (city == "Rome"), "yes", "no")
+    income[::7] = np.nan
+    frame = pd.DataFrame(
+        {
+            "income": income,
+            "rooms": pd.array(rng.integers(1, 6, n), dtype="Int64"),
+            "city": pd.Categorical(city),
+            "note": pd.array(rng.choice(["a", "b"], n), dtype="string"),
+            "owner": pd.array(rng.random(n) > 0.5, dtype="boolean"),
+            "flag": rng.random(n) > 0.5,
+            "constant": 1.5,
+            "empty": np.full(n, np.nan),
+        }
+    )
+    frame.loc[3, "rooms"] = pd.NA
+    frame.loc[4, "city"] = None
+    frame.loc[5, "note"] = pd.NA
+    frame.loc[6, "owner"] = pd.NA
+    return frame, target
