@@ -215,10 +215,28 @@ def test_polynomial_is_its_monomials(degree):
     z = make_rows(2, 3)
     powers = torch.stack([z**k for k in range(1, degree + 1)], dim=1)
     expected = (layer.coefficient.unsqueeze(2) * powers).sum(dim=1)
-    value, slope = layer.value_and_slope(z)
     torch.testing.assert_close(layer(z), expected)
-    torch.testing.assert_close(value, expected)
-    assert slope.shape == z.shape
+    torch.testing.assert_close(layer.dual(z, z.unsqueeze(2))[0], expected)
+
+
+@pytest.mark.parametrize("degree", [1, 3])
+def test_polynomial_can_be_differentiated_twice(degree):
+    """Its backward is written by hand; penalties on gradients differentiate it."""
+    layer = Polynomial(members=2, n_units=3, degree=degree).double()
+    layer.reset_parameters([torch.Generator().manual_seed(m) for m in range(2)])
+    z = make_rows(2, 3).requires_grad_()
+    tangent = make_rows(2, 3, seed=5).unsqueeze(2).requires_grad_()
+
+    def value(z, coefficient):
+        return torch.func.functional_call(layer, {"coefficient": coefficient}, z)
+
+    assert torch.autograd.gradgradcheck(value, (z, layer.coefficient))
+
+    def dual(z, tangent):
+        return layer.dual(z, tangent)
+
+    assert torch.autograd.gradcheck(dual, (z, tangent))
+    assert torch.autograd.gradgradcheck(dual, (z, tangent))
 
 
 def test_a_seed_fixes_a_member_whatever_it_is_packed_with():

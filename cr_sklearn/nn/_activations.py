@@ -1,9 +1,8 @@
 """Fixed activations with the derivative that the derivative stream needs.
 
-Every class answers ``forward(z)`` and ``value_and_slope(z)`` like
-:class:`~cr_sklearn.nn.Polynomial`, elementwise and for any shape. The slopes are
-written out rather than taken from autograd, because DREG differentiates them once
-more during training.
+Every class answers ``forward(z)`` and ``dual(z, tangent)`` like
+:class:`~cr_sklearn.nn.Polynomial`. The slopes are written out rather than taken from
+autograd, because DREG differentiates them once more during training.
 """
 
 import math
@@ -15,47 +14,54 @@ from torch.nn import functional as F
 from cr_sklearn.nn._poly import Polynomial
 
 
-class ReLU(nn.Module):
+class _Elementwise(nn.Module):
+    def dual(self, z, tangent):
+        """Return ``phi(z)`` and the tangent's image ``phi'(z) * tangent``."""
+        value, slope = self._value_and_slope(z)
+        return value, slope.unsqueeze(2) * tangent
+
+
+class ReLU(_Elementwise):
     """``max(z, 0)``; its slope at 0 is 0, as in torch."""
 
     def forward(self, z):
         return F.relu(z)
 
-    def value_and_slope(self, z):
+    def _value_and_slope(self, z):
         return F.relu(z), (z > 0).to(z.dtype)
 
 
-class GELU(nn.Module):
+class GELU(_Elementwise):
     """``z Phi(z)`` with the exact standard normal distribution function."""
 
     def forward(self, z):
         return F.gelu(z)
 
-    def value_and_slope(self, z):
+    def _value_and_slope(self, z):
         cdf = 0.5 * (1.0 + torch.erf(z / math.sqrt(2.0)))
         pdf = torch.exp(-0.5 * z * z) / math.sqrt(2.0 * math.pi)
         return z * cdf, cdf + z * pdf
 
 
-class SiLU(nn.Module):
+class SiLU(_Elementwise):
     """``z sigmoid(z)``."""
 
     def forward(self, z):
         return F.silu(z)
 
-    def value_and_slope(self, z):
+    def _value_and_slope(self, z):
         gate = torch.sigmoid(z)
         value = z * gate
         return value, gate + value * (1.0 - gate)
 
 
-class Tanh(nn.Module):
+class Tanh(_Elementwise):
     """Hyperbolic tangent."""
 
     def forward(self, z):
         return torch.tanh(z)
 
-    def value_and_slope(self, z):
+    def _value_and_slope(self, z):
         value = torch.tanh(z)
         return value, 1.0 - value * value
 

@@ -162,13 +162,12 @@ class PackedNetwork(nn.Module):
         x = self._per_member(x)
         h, tangent, tangents = x, first, []
         for layer, activation in enumerate(self.activations):
-            h, slope = activation.value_and_slope(self._affine(layer, h))
-            if self._drops:
-                mask = self._dropout_mask(h)
-                h, slope = h * mask, slope * mask
             if layer > 0:
                 tangent = self._linear(layer, tangent)
-            tangent = slope.unsqueeze(2) * tangent
+            h, tangent = activation.dual(self._affine(layer, h), tangent)
+            if self._drops:
+                mask = self._dropout_mask(h)
+                h, tangent = h * mask, tangent * mask.unsqueeze(2)
             tangents.append(tangent)
         if self.activations:
             skip = self._linear(-1, tangent) + skip

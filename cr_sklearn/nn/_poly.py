@@ -42,8 +42,9 @@ class Polynomial(nn.Module):
     >>> square = Polynomial(members=1, n_units=1, degree=2)
     >>> with torch.no_grad():
     ...     _ = square.coefficient.copy_(torch.tensor([[[0.0], [1.0]]]))
-    >>> value, slope = square.value_and_slope(torch.tensor([[[3.0]]]))
-    >>> value.item(), slope.item()
+    >>> z, tangent = torch.tensor([[[3.0]]]), torch.tensor([[[[1.0]]]])
+    >>> value, image = square.dual(z, tangent)
+    >>> value.item(), image.item()
     (9.0, 6.0)
     """
 
@@ -67,27 +68,98 @@ class Polynomial(nn.Module):
                     )
 
     def forward(self, z):
-        """Return ``phi(z)`` by Horner's rule."""
-        a = self.coefficient.unsqueeze(2)
-        value = a[:, -1]
-        for k in range(self.degree - 2, -1, -1):
-            value = torch.addcmul(a[:, k], value, z)
-        return value * z
+        """Return ``phi(z)``."""
+        return _PolynomialValue.apply(z, self.coefficient)
 
-    def value_and_slope(self, z):
-        """Return ``phi(z)`` and ``phi'(z)`` in one Horner recursion."""
-        # Horner for q(z) = phi(z) / z and q'(z); then phi' = q + z q'.
-        a = self.coefficient.unsqueeze(2)
-        quotient = a[:, -1].expand_as(z)
-        if self.degree == 1:
-            return quotient * z, quotient
-        quotient_slope = quotient
-        quotient = torch.addcmul(a[:, -2], quotient, z)
-        for k in range(self.degree - 3, -1, -1):
-            quotient_slope = torch.addcmul(quotient, quotient_slope, z)
-            quotient = torch.addcmul(a[:, k], quotient, z)
-        return quotient * z, torch.addcmul(quotient, quotient_slope, z)
+    def dual(self, z, tangent):
+        """Return ``phi(z)`` and the tangent's image ``phi'(z) * tangent``.
+
+        Parameters
+        ----------
+        z : Tensor of shape (members, batch, n_units)
+        tangent : Tensor of shape (members, batch or 1, t, n_units)
+        """
+        return _PolynomialDual.apply(z, tangent, self.coefficient)
 
     def extra_repr(self):
         members, degree, n_units = self.coefficient.shape
         return f"members={members}, n_units={n_units}, degree={degree}"
+
+
+# Autograd through Horner's rule would build three times the operations, and on small
+# tensors the time goes into their number. Hence the derivatives by hand; backward is
+# itself made of differentiable operations, so it can be differentiated once more.
+
+
+class _PolynomialValue(torch.autograd.Function):
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(z, coefficient):
+        return _horner(coefficient, z) * z
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        ctx.save_for_backward(*inputs)
+
+    @staticmethod
+    def backward(ctx, grad_value):
+        z, coefficient = ctx.saved_tensors
+        grad_z = grad_value * _horner(_derivative(coefficient), z)
+        moments, powers = [], grad_value
+        for _ in range(coefficient.shape[1]):
+            powers = powers * z
+            moments.append(powers.sum(dim=1))
+        return grad_z, torch.stack(moments, dim=1)
+
+
+class _PolynomialDual(torch.autograd.Function):
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(z, tangent, coefficient):
+        slope = _horner(_derivative(coefficient), z)
+        return _horner(coefficient, z) * z, slope.unsqueeze(2) * tangent
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        ctx.save_for_backward(*inputs)
+
+    @staticmethod
+    def backward(ctx, grad_value, grad_image):
+        z, tangent, coefficient = ctx.saved_tensors
+        degree = coefficient.shape[1]
+        first = _derivative(coefficient)
+        slope = _horner(first, z)
+        grad_tangent = grad_image * slope.unsqueeze(2)
+        if tangent.shape[1] != grad_tangent.shape[1]:
+            grad_tangent = grad_tangent.sum(dim=1, keepdim=True)
+        # What the images ask of the slope.
+        grad_slope = (grad_image * tangent).sum(dim=2)
+        grad_z = grad_value * slope
+        if degree > 1:
+            curvature = _horner(_derivative(first[:, 1:]), z)
+            grad_z = torch.addcmul(grad_z, grad_slope, curvature)
+        # d/d a_k = sum over the batch of z^(k-1) (grad_value z + k grad_slope)
+        moments, value_part, slope_part = [], grad_value * z, grad_slope
+        for k in range(1, degree + 1):
+            moments.append(torch.add(value_part, slope_part, alpha=k).sum(dim=1))
+            if k < degree:
+                value_part, slope_part = value_part * z, slope_part * z
+        return grad_z, grad_tangent, torch.stack(moments, dim=1)
+
+
+def _horner(coefficient, z):
+    """``sum_k coefficient[:, k] z^k`` from k = 0, for (members, n, n_units)."""
+    c = coefficient.unsqueeze(2)
+    value = c[:, -1].expand_as(z)
+    for k in range(coefficient.shape[1] - 2, -1, -1):
+        value = torch.addcmul(c[:, k], value, z)
+    return value
+
+
+def _derivative(coefficient):
+    """Turn the coefficients of ``z, z^2, ...`` into those of the derivative."""
+    n = coefficient.shape[1]
+    k = torch.arange(1, n + 1, dtype=coefficient.dtype, device=coefficient.device)
+    return coefficient * k[:, None]

@@ -1,0 +1,244 @@
+"""Training: independence of the members, reproducibility, and how it may end."""
+
+import numpy as np
+import pytest
+import torch
+from skorch.callbacks import Callback
+
+from cr_sklearn import _training
+from cr_sklearn._batches import PackedBatches, Rows, member_generators
+from cr_sklearn._training import NonFiniteLossError, TrainingSettings
+from cr_sklearn.nn import CrossEntropy
+
+
+def make_rows(n=90, d=4, seed=0, weight=None):
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(n, d))
+    y = (x[:, 0] * x[:, 1] > 0).astype(int)
+    weight = np.ones(n) if weight is None else weight
+    return Rows.from_arrays(x, y, weight, like=torch.zeros(1, dtype=torch.float64))
+
+
+def train(seeds, rows=None, progress=None, validation_rows=None, dropout=0.0, **given):
+    settings = {
+        "max_iter": 6,
+        "batch_size": 32,
+        "learning_rate_init": 0.02,
+        "dreg_strength": [0.01] * len(seeds),
+        "dreg_stream": "projected",
+        "dtype": "float64",
+        **given,
+    }
+    network = _training.initial_network(
+        4,
+        [6, 5],
+        1,
+        seeds=seeds,
+        dtype=settings["dtype"],
+        device=torch.device("cpu"),
+        dropout=dropout,
+    )
+    history = _training.train(
+        network,
+        CrossEntropy(),
+        make_rows() if rows is None else rows,
+        TrainingSettings(**settings),
+        seeds,
+        validation_rows=validation_rows,
+        progress=progress,
+    )
+    return network, history
+
+
+def weights_of(network, member):
+    return [p[member].detach().numpy() for p in network.parameters()]
+
+
+@pytest.mark.parametrize("stream", ["exact", "projected"])
+@pytest.mark.parametrize("dropout", [0.0, 0.3])
+def test_a_member_trains_alone_as_it_does_packed(stream, dropout):
+    """Packing is for speed; an ensemble, a fold or a strength must not notice it."""
+    given = {"dreg_stream": stream, "dropout": dropout}
+    packed, _ = train([3, 7, 9], dreg_strength=[0.1, 0.01, 0.0], **given)
+    alone, _ = train([7], dreg_strength=[0.01], **given)
+    for one, two in zip(weights_of(alone, 0), weights_of(packed, 1), strict=True):
+        np.testing.assert_allclose(one, two, rtol=1e-9, atol=1e-12)
+
+
+def test_a_member_stops_early_alone_as_it_does_packed():
+    """Patience is each member's own, also when others go on."""
+    given = {
+        "validation_rows": make_rows(40, seed=1),
+        "max_iter": 60,
+        "n_iter_no_change": 2,
+        "learning_rate_init": 0.1,
+    }
+    packed, _ = train([3, 7, 9], **given)
+    alone, history = train([7], **given)
+    assert len(history.loss) < 60
+    for one, two in zip(weights_of(alone, 0), weights_of(packed, 1), strict=True):
+        np.testing.assert_allclose(one, two, rtol=1e-6, atol=1e-9)
+
+
+def test_early_stopping_keeps_the_best_epoch():
+    """What counts is the validation loss of the weights that are returned."""
+    validation = make_rows(40, seed=1)
+    network, history = train([3], validation_rows=validation, max_iter=40)
+    losses = CrossEntropy()(network(validation.x), validation.y[None])
+    assert losses.mean().item() == pytest.approx(min(history.validation_loss))
+    assert min(history.validation_loss) < history.validation_loss[-1]
+
+
+def test_strength_shrinks_the_jacobian():
+    """That is what the penalty is for; without this it could be a no-op."""
+    final = [
+        train([3], dreg_strength=[strength], max_iter=40)[1].dreg[-1]
+        for strength in (0.0001, 0.01, 0.1)
+    ]
+    assert final[0] > 2 * final[1] > 4 * final[2]
+
+
+def test_loss_falls_and_curves_have_an_entry_per_epoch():
+    """The curves are public; they must describe the training that happened."""
+    _, history = train([3, 4], max_iter=60, dreg_strength=[0.001, 0.001])
+    assert len(history.loss) == len(history.dreg) == 60
+    assert history.loss[-1] < 0.8 * history.loss[0]
+    assert not history.validation_loss
+
+
+def test_without_penalty_the_dreg_curve_is_nan():
+    """Zero would claim that the Jacobian vanished; it was not computed."""
+    _, history = train([3], dreg_strength=[0.0])
+    assert np.isnan(history.dreg).all()
+
+
+def test_every_epoch_visits_every_row_once():
+    """Batches are slices of a permutation, all rows and no row twice."""
+    rows = make_rows(50)
+    batches = PackedBatches(rows, 16, seeds=[1, 2], n_sign_dims=4)
+    assert len(batches) == 4
+    for _ in range(2):
+        seen = list(batches)
+        assert {batch.x.shape[1] for batch in seen} == {12, 13}
+        for member in range(2):
+            x = torch.cat([batch.x[member] for batch in seen])
+            torch.testing.assert_close(x.sort(dim=0)[0], rows.x.sort(dim=0)[0])
+        assert not torch.equal(seen[0].x[0], seen[0].x[1])
+        assert all(set(b.signs.unique().tolist()) == {-1.0, 1.0} for b in seen)
+
+
+def test_signs_are_balanced_and_differ_between_members_and_steps():
+    """Repeated or biased tangents would bias the penalty silently."""
+    batches = PackedBatches(make_rows(64), 64, seeds=[1, 2], n_sign_dims=300)
+    first, second = (next(iter(batches)).signs for _ in range(2))
+    assert abs(first.mean().item()) < 4 / first.numel() ** 0.5
+    assert not torch.equal(first, second)
+    assert not torch.equal(first[0], first[1])
+    # Neighbouring entries come from the same random word.
+    correlation = (first[..., 1:] * first[..., :-1]).mean().item()
+    assert abs(correlation) < 4 / first.numel() ** 0.5
+
+
+def test_random_streams_of_different_purpose_differ():
+    """Sharing bits between order and tangents would correlate them."""
+    drawn = [
+        torch.rand(3, generator=member_generators([5], purpose, epoch)[0]).tolist()
+        for purpose in ("init", "order", "signs", "dropout")
+        for epoch in (0, 1)
+    ]
+    assert len({tuple(values) for values in drawn}) == len(drawn)
+
+
+def test_a_diverging_loss_raises_and_names_the_parameters():
+    """A model of NaNs that predicts without complaint is the worst outcome."""
+    with pytest.raises(NonFiniteLossError, match=r"rate_init=1e\+60.*strength=0.01"):
+        train([3], learning_rate_init=1e60)
+
+
+class _Interrupt:
+    """Progress that presses Ctrl-C at the end of an epoch."""
+
+    def __init__(self, epoch):
+        self.left = epoch
+
+    def begin_epoch(self):
+        pass
+
+    def end_epoch(self):
+        self.left -= 1
+        if self.left == 0:
+            raise KeyboardInterrupt
+
+
+def test_ctrl_c_keeps_the_best_weights():
+    """An hour of training must survive an impatient user."""
+    network, history = train([3], progress=_Interrupt(4), max_iter=50)
+    assert history.interrupted
+    assert len(history.loss) == 4
+    assert all(np.isfinite(w).all() for w in weights_of(network, 0))
+
+
+def test_ctrl_c_in_the_middle_of_an_epoch(monkeypatch):
+    """That is where it usually strikes; the half epoch leaves no trace."""
+    reference, _ = train([3], progress=_Interrupt(2), max_iter=50)
+    original = _training._make_callbacks
+
+    class InterruptBatch(Callback):
+        def initialize(self):
+            self.batches = 0
+            return self
+
+        def on_batch_end(self, net, **kwargs):
+            self.batches += 1
+            if self.batches == 3 * 2 + 2:
+                # The objective of an epoch is that of the weights before its steps,
+                # so the best full epoch is the second.
+                raise KeyboardInterrupt
+
+    monkeypatch.setattr(
+        _training,
+        "_make_callbacks",
+        lambda *args: [*original(*args), ("interrupt", InterruptBatch())],
+    )
+    network, history = train([3], max_iter=50)
+    assert history.interrupted
+    assert len(history.loss) == 2
+    for one, two in zip(weights_of(network, 0), weights_of(reference, 0), strict=True):
+        np.testing.assert_array_equal(one, two)
+
+
+def test_stopping_on_request_is_not_an_interrupt():
+    """A callback that asks to stop gets the weights of that moment."""
+
+    class Stop:
+        def begin_epoch(self):
+            pass
+
+        def end_epoch(self):
+            return True
+
+    _, history = train([3], progress=Stop())
+    assert not history.interrupted
+    assert len(history.loss) == 1
+
+
+def test_weights_scale_the_loss_of_their_rows():
+    """Rows of weight zero must not matter in any batch."""
+    n = 30
+    weight = np.r_[np.ones(n), np.zeros(n)]
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(n, 4)), rng.integers(0, 2, n)
+    like = torch.zeros(1, dtype=torch.float64)
+    kept = Rows.from_arrays(x, y, np.ones(n), like=like)
+    padded = Rows.from_arrays(np.r_[x, 100 + x], np.r_[y, 1 - y], weight, like=like)
+    given = {"batch_size": 2 * n, "dreg_stream": "exact"}
+    one, _ = train([3], rows=kept, **given)
+    two, _ = train([3], rows=padded, **given)
+    for a, b in zip(weights_of(one, 0), weights_of(two, 0), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12)
+
+
+def test_an_unknown_device_is_named():
+    """Torch's own message does not say which parameter was meant."""
+    with pytest.raises(ValueError, match="device='abacus' can't be used here"):
+        _training.check_device("abacus")
