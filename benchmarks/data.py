@@ -1,0 +1,84 @@
+"""Data sets of the benchmarks, checked when they are read."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+DATASETS = Path(__file__).parent / "datasets"
+
+_PIMA_COLUMNS = [
+    "pregnant",
+    "glucose",
+    "pressure",
+    "triceps",
+    "insulin",
+    "mass",
+    "pedigree",
+    "age",
+]
+_PIMA_ZERO_IS_MISSING = ["glucose", "pressure", "triceps", "insulin", "mass"]
+_PIMA_SUMS = [2953, 92847, 53073, 15772, 61286, 24570.3, 362.401, 25529]
+_PIMA_FIRST_ROW = [6, 148, 72, 35, 0, 33.6, 0.627, 50]
+_PIMA_CLASS_SIZES = [500, 268]
+
+
+def load_pima(source="embedded"):
+    """Pima Indians Diabetes, with the zeros that stand for missing values as NaN.
+
+    Parameters
+    ----------
+    source : {"embedded", "openml"}, default="embedded"
+        The copy in this folder, or OpenML's ``diabetes`` version 1, which is
+        downloaded and then kept in scikit-learn's data folder.
+
+    Returns
+    -------
+    X : DataFrame of shape (768, 8)
+    y : Series of shape (768,)
+        1 is diabetic.
+
+    Raises
+    ------
+    ValueError
+        If what was read is not the known table.
+    """
+    if source == "embedded":
+        X = pd.read_csv(DATASETS / "pima.csv")
+        y = X.pop("diabetes")
+    elif source == "openml":
+        X, y = _fetch_pima_from_openml()
+    else:
+        raise ValueError(f"source must be 'embedded' or 'openml', got {source!r}.")
+    X = X.astype(float)
+    _check_pima(X, y, source)
+    X[_PIMA_ZERO_IS_MISSING] = X[_PIMA_ZERO_IS_MISSING].replace(0.0, np.nan)
+    return X, y
+
+
+def _fetch_pima_from_openml():
+    from sklearn.datasets import fetch_openml
+
+    X, labels = fetch_openml(
+        "diabetes", version=1, return_X_y=True, as_frame=True, parser="auto"
+    )
+    # Other names for the same columns in the same order; the sums are checked.
+    X = X.set_axis(_PIMA_COLUMNS[: X.shape[1]], axis=1)
+    y = (labels == "tested_positive").astype(int).rename("diabetes")
+    return X, y
+
+
+def _check_pima(X, y, source):
+    problem = None
+    if list(X.columns) != _PIMA_COLUMNS or len(X) != sum(_PIMA_CLASS_SIZES):
+        problem = f"{len(X)} rows and columns {list(X.columns)}"
+    elif np.bincount(y).tolist() != _PIMA_CLASS_SIZES:
+        problem = f"class sizes {np.bincount(y).tolist()}, not {_PIMA_CLASS_SIZES}"
+    elif not np.allclose(X.sum(), _PIMA_SUMS, rtol=0, atol=1e-6):
+        problem = f"column sums {X.sum().tolist()}, not {_PIMA_SUMS}"
+    elif X.iloc[0].tolist() != _PIMA_FIRST_ROW:
+        problem = f"first row {X.iloc[0].tolist()}, not {_PIMA_FIRST_ROW}"
+    if problem:
+        raise ValueError(
+            f"The Pima table from source={source!r} is not the known one: {problem}."
+        )

@@ -1,0 +1,287 @@
+"""Splits, and fits that are run in parallel and recorded as they finish.
+
+One row per fit is appended to a CSV file. A run that was stopped goes on where it was:
+what is in the file with the same key and the same model settings is not fitted again.
+"""
+
+import csv
+import hashlib
+import time
+import warnings
+from collections.abc import Mapping, Sequence
+from contextlib import contextmanager
+from importlib import import_module
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import torch
+from joblib import Parallel, delayed, parallel_config
+from sklearn import config_context
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import (
+    accuracy_score,
+    balanced_accuracy_score,
+    brier_score_loss,
+    log_loss,
+    roc_auc_score,
+)
+from sklearn.model_selection import RepeatedStratifiedKFold, train_test_split
+from threadpoolctl import threadpool_limits
+from tqdm import tqdm
+
+KEY = [
+    "dataset",
+    "protocol",
+    "model",
+    "repeat",
+    "fold",
+    "fraction",
+    "seed",
+    "settings",
+]
+METRICS = ["accuracy", "balanced_accuracy", "roc_auc", "log_loss", "brier", "tau"]
+SECONDS = ["fit_seconds", "predict_seconds"]
+COLUMNS = [*KEY, "n_train", "n_test", *METRICS, *SECONDS]
+_TYPES = {
+    **dict.fromkeys(["dataset", "protocol", "model", "settings"], str),
+    **dict.fromkeys(["repeat", "fold", "seed", "n_train", "n_test"], int),
+}
+
+
+class Split(NamedTuple):
+    """Positions of training and test rows, and the seed of the models fitted there."""
+
+    repeat: int
+    fold: int
+    fraction: float
+    seed: int
+    train: np.ndarray
+    test: np.ndarray
+
+
+class Experiment(NamedTuple):
+    """Every model on every split of one table.
+
+    ``models`` maps names to ``make(seed)``, which returns an unfitted classifier.
+    """
+
+    dataset: str
+    protocol: str
+    X: Any
+    y: Any
+    splits: Sequence[Split]
+    models: Mapping
+
+
+def repeated_folds(y, n_folds, n_repeats):
+    """Repeated stratified k-fold; more repeats leave the earlier ones as they are."""
+    folds = RepeatedStratifiedKFold(
+        n_splits=n_folds, n_repeats=n_repeats, random_state=0
+    )
+    return [
+        Split(i // n_folds, i % n_folds, 1.0, i, train, test)
+        for i, (train, test) in enumerate(folds.split(np.zeros(len(y)), y))
+    ]
+
+
+def repeated_holdout(y, n_test, n_repeats, fractions=(1.0,)):
+    """Stratified training and test parts, and stratified fractions of the former.
+
+    Within a repeat, all fractions share the test part, and each contains the smaller
+    ones.
+    """
+    y = np.asarray(y)
+    splits = []
+    for repeat in range(n_repeats):
+        train, test = train_test_split(
+            np.arange(len(y)), test_size=n_test, stratify=y, random_state=repeat
+        )
+        by_class = [train[y[train] == label] for label in np.unique(y)]
+        for fraction in fractions:
+            part = np.concatenate(
+                [rows[: max(1, round(fraction * len(rows)))] for rows in by_class]
+            )
+            splits.append(Split(repeat, 0, fraction, repeat, np.sort(part), test))
+    return splits
+
+
+def settings_hash(estimator):
+    """Short hash of all parameters of a model and of the versions that define it.
+
+    Versions are those of the packages that the estimator and its parts come from.
+    """
+    with config_context(print_changed_only=False):
+        text = estimator.__repr__(N_CHAR_MAX=10**6)
+    parts = [estimator, *estimator.get_params(deep=True).values()]
+    packages = {
+        type(part).__module__.partition(".")[0]
+        for part in parts
+        if hasattr(part, "get_params")
+    }
+    versions = [
+        f"{name} {import_module(name).__version__}" for name in sorted(packages)
+    ]
+    return hashlib.sha256("\n".join([text, *versions]).encode()).hexdigest()[:10]
+
+
+def run(experiments, path, *, n_jobs=2, progress=False):
+    """Fit what is not yet recorded, and return the rows of these experiments.
+
+    Parameters
+    ----------
+    experiments : list of Experiment
+    path : path-like
+        CSV file, made if it is not there. Rows of other experiments and settings stay
+        in it and are left out of the result.
+    n_jobs : int, default=2
+        Processes, each on one thread.
+    progress : bool, default=False
+        Whether to show a bar on the error stream.
+
+    Returns
+    -------
+    DataFrame
+        One row per fit, with :data:`COLUMNS`, in the order of the experiments.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    wanted = _tasks(experiments)
+    done = {_key(row) for row in read_rows(path).to_dict("records")}
+    missing = {key: task for key, task in wanted.items() if key not in done}
+    with (
+        path.open("a", newline="", encoding="utf-8") as file,
+        tqdm(
+            total=len(wanted),
+            initial=len(wanted) - len(missing),
+            disable=not progress,
+            unit="fit",
+            smoothing=0.05,
+        ) as bar,
+    ):
+        writer = csv.DictWriter(file, COLUMNS)
+        if file.tell() == 0:
+            writer.writeheader()
+        # batch_size=1, so that no finished fit waits for others to be recorded.
+        with parallel_config("loky", n_jobs=n_jobs, inner_max_num_threads=1):
+            rows = Parallel(return_as="generator_unordered", batch_size=1)(
+                delayed(_fit_row)(key, experiment, make, split)
+                for key, (experiment, make, split) in missing.items()
+            )
+            for row in rows:
+                writer.writerow(row)
+                file.flush()
+                bar.set_postfix_str(row["model"], refresh=False)
+                bar.update()
+    rows = read_rows(path)
+    position = {key: i for i, key in enumerate(wanted)}
+    rows["order"] = [position.get(_key(row), -1) for row in rows.to_dict("records")]
+    rows = rows[rows["order"] >= 0].drop_duplicates("order").sort_values("order")
+    return rows.drop(columns="order").reset_index(drop=True)
+
+
+def read_rows(path):
+    """Rows recorded so far.
+
+    A last line that was cut off in the middle is removed from the file.
+
+    Raises
+    ------
+    ValueError
+        If the file has other columns.
+    """
+    path = Path(path)
+    text = path.read_bytes() if path.exists() else b""
+    complete = text[: text.rfind(b"\n") + 1]
+    if len(complete) < len(text):
+        path.write_bytes(complete)
+    if not complete:
+        return pd.DataFrame(columns=COLUMNS)
+    rows = pd.read_csv(path, dtype=_TYPES, float_precision="round_trip")
+    if list(rows.columns) != COLUMNS:
+        raise ValueError(
+            f"{path} was written by another version of the benchmark: its columns are "
+            f"{list(rows.columns)}, not {COLUMNS}. Move it away and run again."
+        )
+    return rows
+
+
+def _tasks(experiments):
+    tasks = {}
+    for experiment in experiments:
+        settings = {
+            name: settings_hash(make(0)) for name, make in experiment.models.items()
+        }
+        for split in experiment.splits:
+            for name, make in experiment.models.items():
+                key = (
+                    experiment.dataset,
+                    experiment.protocol,
+                    name,
+                    *split[:4],
+                    settings[name],
+                )
+                tasks[key] = experiment, make, split
+    return tasks
+
+
+def _key(row):
+    return tuple(row[name] for name in KEY)
+
+
+def _fit_row(key, experiment, make, split):
+    _, _, X, y, _, _ = experiment
+    train, test = split.train, split.test
+    try:
+        with _one_thread(), warnings.catch_warnings():
+            # A default number of epochs that does not suffice is part of the default.
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            scores = evaluate(
+                make(split.seed),
+                _take(X, train),
+                _take(y, train),
+                _take(X, test),
+                _take(y, test),
+            )
+    except Exception as error:
+        fit = ", ".join(f"{name} {value}" for name, value in zip(KEY, key, strict=True))
+        raise RuntimeError(f"This fit failed: {fit}: {error}") from error
+    sizes = {"n_train": len(train), "n_test": len(test)}
+    return {**dict(zip(KEY, key, strict=True)), **sizes, **scores}
+
+
+def evaluate(model, X_train, y_train, X_test, y_test):
+    """Fit a binary classifier and return its metrics and seconds on the test rows."""
+    start = time.perf_counter()
+    model.fit(X_train, y_train)
+    fitted = time.perf_counter()
+    probabilities = model.predict_proba(X_test)
+    predicted = time.perf_counter()
+    labels = model.predict(X_test)
+    return {
+        "accuracy": accuracy_score(y_test, labels),
+        "balanced_accuracy": balanced_accuracy_score(y_test, labels),
+        "roc_auc": roc_auc_score(y_test, probabilities[:, 1]),
+        "log_loss": log_loss(y_test, probabilities, labels=model.classes_),
+        "brier": brier_score_loss(y_test, probabilities[:, 1]),
+        "tau": model.tail_ratio(X_test) if hasattr(model, "tail_ratio") else np.nan,
+        "fit_seconds": fitted - start,
+        "predict_seconds": predicted - fitted,
+    }
+
+
+def _take(data, rows):
+    return data.iloc[rows] if hasattr(data, "iloc") else data[rows]
+
+
+@contextmanager
+def _one_thread():
+    """One thread for everything, also where n_jobs=1 means the calling process."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with threadpool_limits(1):
+            yield
+    finally:
+        torch.set_num_threads(before)
