@@ -83,6 +83,10 @@ class BaseChainzRule(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
         "verbose": ["verbose"],
     }
 
+    # scikit-learn shows the docstring's tooltips only where it has a page to link to.
+    _doc_link_module = "cr_sklearn"
+    _doc_link_template = "https://arxiv.org/abs/2605.24340"
+
     @abstractmethod
     def __init__(self, **params):
         """Subclasses list the parameters, as scikit-learn requires."""
@@ -178,10 +182,9 @@ class BaseChainzRule(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
                 "Negative values in sample_weight: the smallest is "
                 f"{weight.min():g}. Weights must be >= 0."
             )
-        if not weight.any():
+        if not weight.any():  # scikit-learn < 1.9 lets this pass
             raise ValueError(
-                "All values of sample_weight are zero. At least one row needs a "
-                "positive weight."
+                "Sample weights must contain at least one non-zero number."
             )
         # A row of weight zero must count as absent: in the encoding, the batches and
         # the set of classes.

@@ -3,12 +3,13 @@
 import numpy as np
 from scipy.special import expit, softmax
 from sklearn.base import ClassifierMixin, _fit_context
-from sklearn.utils import column_or_1d, compute_class_weight
+from sklearn.utils import assert_all_finite, column_or_1d, compute_class_weight
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.multiclass import check_classification_targets
 
 from cr_sklearn._base import BaseChainzRule, unchanged_on_error
 from cr_sklearn._callbacks import with_callbacks
+from cr_sklearn._columns import is_missing
 
 
 class ChainzRuleClassifier(ClassifierMixin, BaseChainzRule):
@@ -54,7 +55,7 @@ class ChainzRuleClassifier(ClassifierMixin, BaseChainzRule):
         Epochs.
     batch_size : "auto" or int, default="auto"
         Rows per step. "auto" is ``min(128, n_samples)``.
-    learning_rate_init : float, default=0.02
+    learning_rate_init : float, default=0.01
         Step size of AdamW at the start; it falls to zero along a cosine.
     weight_decay : float, default=0.0
         Decoupled weight decay of AdamW, for weights only.
@@ -156,7 +157,7 @@ class ChainzRuleClassifier(ClassifierMixin, BaseChainzRule):
         n_estimators=8,
         max_iter=60,
         batch_size="auto",
-        learning_rate_init=0.02,
+        learning_rate_init=0.01,
         weight_decay=0.0,
         dropout=0.0,
         early_stopping=False,
@@ -362,6 +363,13 @@ class ChainzRuleClassifier(ClassifierMixin, BaseChainzRule):
                 "None."
             )
         y = column_or_1d(y, warn=True)
+        if y.dtype.kind == "f":
+            assert_all_finite(y, input_name="y")
+        elif y.dtype.kind == "O" and (missing := is_missing(y)).any():
+            raise ValueError(
+                "Input y contains missing values, the first in row "
+                f"{missing.argmax()}. Drop these rows."
+            )
         check_classification_targets(y)
         return y
 

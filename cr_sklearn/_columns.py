@@ -77,7 +77,7 @@ class _Columns:
     def categorical(self, feature):
         """Values of a column as objects, and which of them are missing."""
         values = np.asarray(self._values(feature)).astype(object)
-        return values, _is_missing(values)
+        return values, is_missing(values)
 
     def categorical_mask(self, categorical_features):
         """Which columns are categorical.
@@ -140,7 +140,7 @@ class _Columns:
             )
         values = values.astype(object)
         try:
-            return np.where(_is_missing(values), np.nan, values).astype(float)
+            return np.where(is_missing(values), np.nan, values).astype(float)
         except (TypeError, ValueError) as error:
             raise ValueError(
                 f"Column {self.label(feature)} is numeric, but {error}. Declare it in "
@@ -254,7 +254,7 @@ class ArrayColumns(_Columns):
         return np.zeros(self.n_features, dtype=bool)
 
 
-def _is_missing(values):
+def is_missing(values):
     """None, NaN, pandas.NA and NaT in an array of objects."""
     return np.fromiter(
         (

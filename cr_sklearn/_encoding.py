@@ -183,8 +183,10 @@ class TabularEncoder(BaseEstimator):
             The bound's slope for numeric columns, 0 where the value is missing; 1 for
             indicators, which are inputs of the network in their own right.
         """
-        slope = np.ones((len(standardised), self.n_encoded_))
-        slope[:, : standardised.shape[1]] = np.nan_to_num(bound_slope(standardised))
+        slope = np.zeros((len(standardised), self.n_encoded_))
+        n_numeric = standardised.shape[1]
+        slope[:, :n_numeric] = np.nan_to_num(bound_slope(standardised))
+        slope[:, n_numeric : n_numeric + len(self.indicator_mean_)] = 1.0
         return slope
 
     def user_jacobian(self, jacobian, standardised):

@@ -45,9 +45,14 @@ def input_tangents(network, signs=None):
 
 
 def n_tangent_dims(network):
-    """Dimension in which tangents are drawn: ``min(d, n_1 + n_outputs)``."""
-    n_first = network.weights[0].shape[1] if network.activations else 0
-    return min(network.n_features, n_first + network.n_outputs)
+    """Dimension in which tangents are drawn: ``min(d, n_1 + n_outputs)``.
+
+    Without hidden layers it is ``d``: the skip alone starts at zero, where a Cholesky
+    factor has no derivative.
+    """
+    if not network.activations:
+        return network.n_features
+    return min(network.n_features, network.weights[0].shape[1] + network.n_outputs)
 
 
 def dreg(network, x, signs=None):

@@ -1,0 +1,73 @@
+"""NumPy inference against the torch network and finite differences."""
+
+import numpy as np
+import pytest
+import torch
+from torch.func import jacrev
+
+from cr_sklearn import _inference, _weights
+from cr_sklearn.nn import ACTIVATIONS, PackedNetwork
+
+
+def make_pair(hidden=(6, 5), activation="polynomial", degree=3, members=3):
+    network = PackedNetwork(
+        4, hidden, 2, members=members, activation=activation, degree=degree
+    ).double()
+    network.reset_parameters([torch.Generator().manual_seed(m) for m in range(members)])
+    with torch.no_grad():
+        network.skip.normal_(generator=torch.Generator().manual_seed(0))
+    return network, _weights.dump(network, activation)
+
+
+@pytest.mark.parametrize("hidden", [(), (6,), (6, 5)], ids=str)
+@pytest.mark.parametrize(
+    "activation, degree",
+    [*[(name, 3) for name in ACTIVATIONS], ("polynomial", 1), ("polynomial", 5)],
+)
+def test_outputs_and_jacobian_are_those_of_the_torch_network(
+    activation, degree, hidden
+):
+    """What was trained is what predicts; the Jacobian is exact, not an estimate."""
+    network, fitted = make_pair(hidden, activation, degree)
+    x = np.random.default_rng(0).normal(size=(7, 4))
+
+    def outputs(row):
+        return network(row.expand(1, -1)).mean(dim=0)[0]
+
+    rows = torch.from_numpy(x)
+    expected = torch.stack([outputs(row) for row in rows]).detach()
+    jacobian = torch.stack([jacrev(outputs)(row) for row in rows]).detach()
+    np.testing.assert_allclose(fitted.outputs(x), expected, rtol=1e-10)
+    np.testing.assert_allclose(fitted.jacobian(x), jacobian, rtol=1e-10, atol=1e-12)
+
+
+def test_chunks_do_not_change_the_result(monkeypatch):
+    """Memory is bounded by chunks; a seam in the predictions would be a bug."""
+    _, fitted = make_pair()
+    x = np.random.default_rng(0).normal(size=(50, 4))
+    whole = fitted.outputs(x), fitted.jacobian(x)
+    monkeypatch.setattr(_inference, "_CHUNK", 100)
+    for one, two in zip(whole, (fitted.outputs(x), fitted.jacobian(x)), strict=True):
+        np.testing.assert_allclose(one, two, rtol=1e-12, atol=1e-14)
+
+
+def test_weights_survive_the_way_to_numpy_and_back():
+    """Warm starts and loading depend on it."""
+    network, fitted = make_pair()
+    other, _ = make_pair()
+    other.reset_parameters([torch.Generator().manual_seed(9)] * 3)
+    _weights.load(other, fitted)
+    for one, two in zip(network.parameters(), other.parameters(), strict=True):
+        torch.testing.assert_close(one, two, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"hidden": (6, 4)}, {"hidden": (6,)}, {"degree": 2}, {"activation": "relu"}],
+)
+def test_weights_of_another_shape_are_refused(change):
+    """Loading what happens to fit would mix two models."""
+    _, fitted = make_pair(**change)
+    network, _ = make_pair()
+    with pytest.raises(ValueError, match="hidden_layer_sizes, degree, activation"):
+        _weights.load(network, fitted)
