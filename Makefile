@@ -33,8 +33,9 @@ $(VENV)/.benchmarks: pyproject.toml $(VENV)/.torch
 	$(PIP) -e ".[benchmarks]"
 	@touch $@
 
+# One thread for each test process: their thread pools would fight for the cores.
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest -n auto $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto $(ARGS)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

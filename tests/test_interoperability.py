@@ -95,7 +95,7 @@ def test_pandas_output_of_a_transformer_reaches_the_columns(mixed_frame):
         remainder="passthrough",
         verbose_feature_names_out=False,
     ).set_output(transform="pandas")
-    model = make_pipeline(transformer, small(max_iter=40)).fit(frame, y)
+    model = make_pipeline(transformer, small(max_iter=150)).fit(frame, y)
     assert model[-1].feature_names_in_.tolist() == frame.columns.tolist()
     assert model[-1]._encoder.is_categorical_.sum() == 4
     assert model.score(frame, y) > 0.7
