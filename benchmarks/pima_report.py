@@ -187,6 +187,7 @@ def _draw_models(rows, order):
         report.dot_plot(ax, rows, metric, order, REFERENCE)
     report.name_rows(axes[0], order, LABELS, REFERENCE)
     axes[0].set_xlabel("Accuracy, higher is better")
+    axes[0].locator_params(axis="x", nbins=6)
     axes[1].set_xlabel("Log-loss, lower is better (log scale)")
     axes[1].set_xscale("log")
     report.plain_log_numbers(axes[1].xaxis)

@@ -45,8 +45,9 @@ METRICS = ["accuracy", "balanced_accuracy", "roc_auc", "log_loss", "brier", "tau
 SECONDS = ["fit_seconds", "predict_seconds"]
 COLUMNS = [*KEY, "n_train", "n_test", *METRICS, *SECONDS]
 _TYPES = {
-    **dict.fromkeys(["dataset", "protocol", "model", "settings"], str),
+    **dict.fromkeys(["dataset", "protocol", "model", "settings"], object),
     **dict.fromkeys(["repeat", "fold", "seed", "n_train", "n_test"], int),
+    **dict.fromkeys(["fraction", *METRICS, *SECONDS], float),
 }
 
 
@@ -198,13 +199,14 @@ def read_rows(path):
         path.write_bytes(complete)
     if not complete:
         return pd.DataFrame(columns=COLUMNS)
-    rows = pd.read_csv(path, dtype=_TYPES, float_precision="round_trip")
+    rows = pd.read_csv(path, dtype=object, keep_default_na=False)
     if list(rows.columns) != COLUMNS:
         raise ValueError(
             f"{path} was written by another version of the benchmark: its columns are "
             f"{list(rows.columns)}, not {COLUMNS}. Move it away and run again."
         )
-    return rows
+    # Not by read_csv, which may round the last digit of a fraction, part of the key.
+    return rows.astype(_TYPES)
 
 
 def _tasks(experiments):

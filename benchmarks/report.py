@@ -113,8 +113,8 @@ def name_rows(ax, models, labels, reference):
 
 
 def plain_log_numbers(axis):
-    """Plain numbers on a logarithmic axis, at 1, 2, 3, 5, 7, 10."""
-    axis.set_major_locator(ticker.LogLocator(subs=[1, 2, 3, 5, 7]))
+    """Plain numbers on a logarithmic axis that spans about a decade."""
+    axis.set_major_locator(ticker.LogLocator(subs=[1, 2, 3, 4, 5, 6, 8]))
     axis.set_major_formatter("{x:g}")
     axis.set_minor_locator(ticker.NullLocator())
 
@@ -154,7 +154,8 @@ def fraction_plot(ax, rows, metric, models, labels, spread=False):
     for position, name in enumerate(models):
         fits = rows[rows["model"] == name]
         means = fits.groupby("n_train")[metric].mean()
-        style = {"color": PALETTE[position], "marker": MARKERS[position]}
+        turn = position % len(PALETTE)
+        style = {"color": PALETTE[turn], "marker": MARKERS[turn]}
         ax.plot(means.index, means, lw=1.6, ms=5.5, label=labels[name], **style)
         if spread:
             ax.plot(fits["n_train"], fits[metric], ls="", ms=3, alpha=0.35, **style)
