@@ -211,7 +211,7 @@ class BaseChainzRule(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
             self.intercepts_,
             self.skip_coef_,
             self.polynomial_coefs_,
-            self.activation,
+            self._activation,
         )
 
     def _train(self, columns, target, weights, *, n_classes, user_data, mode="fit"):
@@ -251,7 +251,7 @@ class BaseChainzRule(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
         settings = self._training_settings(mode, len(in_training), encoder.n_encoded_)
         network = self._build_network(settings, encoder.n_encoded_, n_classes, seeds)
         if go_on:
-            _weights.load(network, self._fitted_network())
+            _weights.load(network, self.activation, self._fitted_network())
 
         def rows(index):
             return Rows.from_arrays(
@@ -266,6 +266,7 @@ class BaseChainzRule(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
                 "skip_coef_": fitted.skip_coef,
                 "polynomial_coefs_": fitted.polynomial_coefs,
                 "dreg_strength_": settings.dreg_strength[0],
+                "_activation": self.activation,
                 "_encoder": encoder,
             }
 

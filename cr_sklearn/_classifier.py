@@ -397,6 +397,11 @@ class ChainzRuleClassifier(ClassifierMixin, BaseChainzRule):
     def _train_on_labels(self, columns, y, weight, classes, user_data, mode):
         target = np.searchsorted(classes, y)
         loss_weight = weight * self._class_weights(classes, target, y, weight)[target]
+        if not loss_weight.sum() > 0:
+            raise ValueError(
+                f"class_weight={self.class_weight!r} leaves no row with a positive "
+                "weight."
+            )
         self.classes_ = classes
         return self._train(
             columns,

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 import torch
 from skorch import NeuralNet
-from skorch.callbacks import Callback, LRScheduler
-from tqdm.auto import tqdm
+from skorch.callbacks import LRScheduler
 
 from cr_sklearn._batches import PackedBatches, member_generators
+from cr_sklearn._progress import TrainingProgress
+from cr_sklearn._stopping import BestWeights, StopTraining, diverged
 from cr_sklearn.nn import PackedNetwork, dreg, n_tangent_dims
 
 
@@ -82,14 +83,6 @@ class TrainingHistory:
     validation_loss: list = field(default_factory=list)
     interrupted: bool = False
     optimizer_state: list = None
-
-
-class NonFiniteLossError(ValueError):
-    """The training diverged."""
-
-
-class _StopTraining(Exception):
-    """Ends the epochs early, by rule and not by the user."""
 
 
 def check_device(device):
@@ -185,13 +178,13 @@ def train(
     net.initialize()
     if optimizer_state is not None:
         _load_optimizer_state(net.optimizer_, optimizer_state)
-    best = _BestWeights(net, settings, keep_best=validation_rows is not None)
+    best = BestWeights(net, settings, keep_best=validation_rows is not None)
     net.epoch_end_hook = best.end_epoch
     net.notify("on_train_begin")
     interrupted = False
     try:
         net.fit_loop(batches)
-    except _StopTraining:
+    except StopTraining:
         pass
     except KeyboardInterrupt:
         interrupted = True
@@ -200,7 +193,7 @@ def train(
     if interrupted or validation_rows is not None:
         best.restore()
     if not all(bool(p.isfinite().all()) for p in net.packed_parameters()):
-        raise _diverged(settings, len(net.history))
+        raise diverged(settings, len(net.history))
     network.eval()
     history = TrainingHistory(
         interrupted=interrupted, optimizer_state=_dump_optimizer_state(net.optimizer_)
@@ -229,6 +222,7 @@ class _PackedNet(NeuralNet):
             module,
             criterion,
             optimizer=torch.optim.AdamW,
+            # A short memory of squared gradients, for a few hundred steps in all.
             optimizer__betas=(0.9, 0.95),
             optimizer__weight_decay=0.0,
             optimizer__fused=device.type in ("cpu", "cuda"),
@@ -315,98 +309,6 @@ class _PackedNet(NeuralNet):
             return (weight * losses).mean(dim=1)
 
 
-class _BestWeights:
-    """Each member's weights of its best epoch, and the rule for stopping early.
-
-    Members are judged one by one: packing must not change where a member stops.
-    """
-
-    def __init__(self, net, settings, keep_best):
-        self._net = net
-        self._settings = settings
-        self._keep_best = keep_best
-        members = net.strengths_.shape[0]
-        device = net.strengths_.device
-        self._loss = torch.full((members,), math.inf, device=device)
-        self._mark = self._loss.clone()
-        self._waited = torch.zeros(members, dtype=torch.long, device=device)
-        self._weights = [p.detach().clone() for p in net.packed_parameters()]
-
-    def end_epoch(self, objective):
-        """Check, remember and perhaps stop; ``objective`` is (members,)."""
-        net = self._net
-        if self._keep_best:
-            losses = net.validation_losses()
-            net.history.record("validation_loss", losses.mean().item())
-        else:
-            losses = objective
-        if not bool(losses.isfinite().all() and objective.isfinite().all()):
-            raise _diverged(self._settings, len(net.history))
-        running = self._waited < self._settings.n_iter_no_change
-        improved = losses < self._loss
-        if self._keep_best:
-            improved &= running
-        self._remember(improved, losses)
-        if not self._keep_best:
-            return
-        progressed = losses < self._mark - self._settings.tol
-        self._mark = torch.where(progressed & running, losses, self._mark)
-        self._waited = torch.where(
-            running, torch.where(progressed, 0, self._waited + 1), self._waited
-        )
-        if bool((self._waited >= self._settings.n_iter_no_change).all()):
-            raise _StopTraining
-
-    def restore(self):
-        with torch.no_grad():
-            for parameter, saved in zip(
-                self._net.packed_parameters(), self._weights, strict=True
-            ):
-                parameter.copy_(saved)
-
-    def _remember(self, improved, losses):
-        self._loss = torch.where(improved, losses, self._loss)
-        for parameter, saved in zip(
-            self._net.packed_parameters(), self._weights, strict=True
-        ):
-            mask = improved.view(-1, *[1] * (parameter.dim() - 1))
-            torch.where(mask, parameter.detach(), saved, out=saved)
-
-
-class _Progress(Callback):
-    """Progress bar, lines per epoch, and the estimator's own callbacks."""
-
-    def __init__(self, settings, progress):
-        self.settings = settings
-        self.progress = progress
-        self._bar = None
-
-    def on_train_begin(self, net, **kwargs):
-        if self.settings.verbose > 0:
-            self._bar = tqdm(total=self.settings.max_iter, desc="fit", unit="epoch")
-
-    def on_epoch_begin(self, net, **kwargs):
-        if self.progress is not None:
-            self.progress.begin_epoch()
-
-    def on_epoch_end(self, net, **kwargs):
-        if self._bar is not None:
-            epoch = net.history[-1]
-            names = ("train_loss", "dreg", "validation_loss")
-            shown = {name: f"{epoch[name]:.4f}" for name in names if name in epoch}
-            self._bar.update()
-            self._bar.set_postfix(shown)
-            if self.settings.verbose > 1:
-                line = ", ".join(f"{name} = {text}" for name, text in shown.items())
-                self._bar.write(f"Epoch {len(net.history)}: {line}")
-        if self.progress is not None and self.progress.end_epoch():
-            raise _StopTraining
-
-    def on_train_end(self, net, **kwargs):
-        if self._bar is not None:
-            self._bar.close()
-
-
 def _make_callbacks(settings, n_batches, progress):
     callbacks = []
     if settings.schedule == "cosine":
@@ -421,19 +323,8 @@ def _make_callbacks(settings, n_batches, progress):
             )
         )
     if settings.verbose > 0 or progress is not None:
-        callbacks.append(("progress", _Progress(settings, progress)))
+        callbacks.append(("progress", TrainingProgress(settings, progress)))
     return callbacks
-
-
-def _diverged(settings, epoch):
-    strengths = np.unique(np.asarray(settings.dreg_strength, dtype=float))
-    shown = ", ".join(f"{strength:g}" for strength in strengths)
-    return NonFiniteLossError(
-        f"The training loss is not finite in epoch {epoch} with learning_rate_init="
-        f"{settings.learning_rate_init:g} and dreg_strength={shown}. Lower "
-        "learning_rate_init; if that does not help, lower degree or the number of "
-        "hidden layers, or change dreg_strength."
-    )
 
 
 def _dump_optimizer_state(optimizer):

@@ -23,13 +23,13 @@ def dump(network, activation):
     )
 
 
-def load(network, fitted):
+def load(network, activation, fitted):
     """Copy the weights of a :class:`FittedNetwork` into a network of its shape.
 
     Raises
     ------
     ValueError
-        If the shapes differ.
+        If the shapes or the activations differ.
     """
     pairs = [
         *zip(network.weights, [w.swapaxes(1, 2) for w in fitted.coefs], strict=False),
@@ -42,7 +42,8 @@ def load(network, fitted):
     )
     n_parameters = sum(1 for _ in network.parameters())
     shapes_agree = all(tuple(p.shape) == array.shape for p, array in pairs)
-    if not (len(pairs) == n_arrays == n_parameters and shapes_agree):
+    complete = len(pairs) == n_arrays == n_parameters
+    if not (complete and shapes_agree and activation == fitted.activation):
         raise ValueError(
             "Training can't go on from the fitted weights: hidden_layer_sizes, degree, "
             "activation or n_estimators differ from the earlier fit. Set them back, "

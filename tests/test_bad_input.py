@@ -92,7 +92,7 @@ BAD_PARAMETERS = {
     "validation_fraction": [0.0, 1.0],
     "n_iter_no_change": [0],
     "tol": [-1.0],
-    "class_weight": ["even"],
+    "class_weight": ["even", {0: 0.0, 1: 0.0}],
     "categorical_features": ["all"],
     "device": ["abacus", 3],
     "dtype": ["float16"],

@@ -274,6 +274,18 @@ def test_warm_start_refuses_another_problem(moons):
         model.fit(X, y + 1)
     with pytest.raises(ValueError, match="differ from the earlier fit"):
         model.set_params(hidden_layer_sizes=(5,)).fit(X, y)
+    model = small(warm_start=True, activation="relu").fit(X, y)
+    with pytest.raises(ValueError, match="differ from the earlier fit"):
+        model.set_params(activation="tanh").fit(X, y)
+
+
+def test_parameters_set_after_the_fit_do_not_change_predictions(moons):
+    """set_params prepares the next fit; it must not reinterpret the weights."""
+    X, y = moons
+    model = small(activation="relu").fit(X, y)
+    expected = model.predict_proba(X)
+    model.set_params(activation="tanh", n_estimators=7, degree=5)
+    np.testing.assert_array_equal(model.predict_proba(X), expected)
 
 
 def test_partial_fit_learns_from_batches(moons):

@@ -56,7 +56,7 @@ def test_weights_survive_the_way_to_numpy_and_back():
     network, fitted = make_pair()
     other, _ = make_pair()
     other.reset_parameters([torch.Generator().manual_seed(9)] * 3)
-    _weights.load(other, fitted)
+    _weights.load(other, "polynomial", fitted)
     for one, two in zip(network.parameters(), other.parameters(), strict=True):
         torch.testing.assert_close(one, two, rtol=0, atol=0)
 
@@ -70,4 +70,4 @@ def test_weights_of_another_shape_are_refused(change):
     _, fitted = make_pair(**change)
     network, _ = make_pair()
     with pytest.raises(ValueError, match="hidden_layer_sizes, degree, activation"):
-        _weights.load(network, fitted)
+        _weights.load(network, "polynomial", fitted)

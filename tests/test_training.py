@@ -7,7 +7,8 @@ from skorch.callbacks import Callback
 
 from cr_sklearn import _training
 from cr_sklearn._batches import PackedBatches, Rows, member_generators
-from cr_sklearn._training import NonFiniteLossError, TrainingSettings
+from cr_sklearn._stopping import NonFiniteLossError
+from cr_sklearn._training import TrainingSettings
 from cr_sklearn.nn import CrossEntropy
 
 
