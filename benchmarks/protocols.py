@@ -161,14 +161,13 @@ def run(experiments, path, *, n_jobs=2, progress=False):
             smoothing=0.05,
         ) as bar,
     ):
-        writer = csv.DictWriter(file, COLUMNS)
+        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
         if file.tell() == 0:
             writer.writeheader()
         # batch_size=1, so that no finished fit waits for others to be recorded.
         with parallel_config("loky", n_jobs=n_jobs, inner_max_num_threads=1):
             rows = Parallel(return_as="generator_unordered", batch_size=1)(
-                delayed(_fit_row)(key, experiment, make, split)
-                for key, (experiment, make, split) in missing.items()
+                delayed(_fit_row)(key, *task) for key, task in missing.items()
             )
             for row in rows:
                 writer.writerow(row)
@@ -224,7 +223,7 @@ def _tasks(experiments):
                     *split[:4],
                     settings[name],
                 )
-                tasks[key] = experiment, make, split
+                tasks[key] = experiment.X, experiment.y, make, split
     return tasks
 
 
@@ -232,8 +231,7 @@ def _key(row):
     return tuple(row[name] for name in KEY)
 
 
-def _fit_row(key, experiment, make, split):
-    _, _, X, y, _, _ = experiment
+def _fit_row(key, X, y, make, split):
     train, test = split.train, split.test
     try:
         with _one_thread(), warnings.catch_warnings():
