@@ -103,6 +103,8 @@ def main(argv=None):
     if args.leaky:
         plan = plan._replace(leaky_repeats=plan.repeats)
     parts = experiments(X, y, selected, plan)
+    if args.fresh:
+        (args.out / "results.csv").unlink(missing_ok=True)
     try:
         rows = run(
             [experiment for part in parts.values() for experiment in part],
@@ -158,6 +160,12 @@ def _parse(argv):
     parser.add_argument("--jobs", type=int, default=2, help="processes (2)")
     parser.add_argument(
         "--out", type=Path, help="folder of the report (reports/pima or pima-quick)"
+    )
+    parser.add_argument(
+        "--fresh",
+        action="store_true",
+        help="forget the fits recorded so far: parameters and versions are compared "
+        "with theirs, the code of the library is not",
     )
     parser.add_argument(
         "--publish",

@@ -265,6 +265,7 @@ class _PackedNet(NeuralNet):
     def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
         if not training:
             return
+        self._set_training(True)
         n_rows = iterator.rows.x.shape[0]
         losses = penalties = 0.0
         for batch in iterator:
@@ -279,7 +280,6 @@ class _PackedNet(NeuralNet):
         self.epoch_end_hook(losses + self.strengths_ * penalties.nan_to_num(0.0))
 
     def train_step_single(self, batch, **fit_params):
-        self._set_training(True)
         if self.penalised:
             outputs, norms = dreg(self.module_, batch.x, batch.signs)
             penalty = (batch.weight * norms.sum(dim=0)).mean(dim=1)

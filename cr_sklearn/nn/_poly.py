@@ -54,6 +54,10 @@ class Polynomial(nn.Module):
             raise ValueError(f"degree must be an integer >= 1, got {degree!r}.")
         self.degree = int(degree)
         self.coefficient = nn.Parameter(torch.zeros(members, self.degree, n_units))
+        # The factors k of d/dz z^k. A buffer, because making it anew costs as much as
+        # using it.
+        ranks = torch.arange(1.0, self.degree + 1).unsqueeze(1)
+        self.register_buffer("_ranks", ranks, persistent=False)
         with torch.no_grad():
             self.coefficient[:, 0] = 1.0
 
@@ -69,7 +73,7 @@ class Polynomial(nn.Module):
 
     def forward(self, z):
         """Return ``phi(z)``."""
-        return _PolynomialValue.apply(z, self.coefficient)
+        return _PolynomialValue.apply(z, self.coefficient, self._ranks)
 
     def dual(self, z, tangent):
         """Return ``phi(z)`` and the tangent's image ``phi'(z) * tangent``.
@@ -79,7 +83,7 @@ class Polynomial(nn.Module):
         z : Tensor of shape (members, batch, n_units)
         tangent : Tensor of shape (members, batch or 1, t, n_units)
         """
-        return _PolynomialDual.apply(z, tangent, self.coefficient)
+        return _PolynomialDual.apply(z, tangent, self.coefficient, self._ranks)
 
     def extra_repr(self):
         members, degree, n_units = self.coefficient.shape
@@ -95,7 +99,7 @@ class _PolynomialValue(torch.autograd.Function):
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(z, coefficient):
+    def forward(z, coefficient, ranks):
         return _horner(coefficient, z) * z
 
     @staticmethod
@@ -104,21 +108,21 @@ class _PolynomialValue(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, grad_value):
-        z, coefficient = ctx.saved_tensors
-        grad_z = grad_value * _horner(_derivative(coefficient), z)
+        z, coefficient, ranks = ctx.saved_tensors
+        grad_z = grad_value * _horner(coefficient * ranks, z)
         moments, powers = [], grad_value
         for _ in range(coefficient.shape[1]):
             powers = powers * z
             moments.append(powers.sum(dim=1))
-        return grad_z, torch.stack(moments, dim=1)
+        return grad_z, torch.stack(moments, dim=1), None
 
 
 class _PolynomialDual(torch.autograd.Function):
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(z, tangent, coefficient):
-        slope = _horner(_derivative(coefficient), z)
+    def forward(z, tangent, coefficient, ranks):
+        slope = _horner(coefficient * ranks, z)
         return _horner(coefficient, z) * z, slope.unsqueeze(2) * tangent
 
     @staticmethod
@@ -127,10 +131,10 @@ class _PolynomialDual(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, grad_value, grad_image):
-        z, tangent, coefficient = ctx.saved_tensors
+        z, tangent, coefficient, ranks = ctx.saved_tensors
         degree = coefficient.shape[1]
-        first = _derivative(coefficient)
-        slope = _horner(first, z)
+        derivative = coefficient * ranks
+        slope = _horner(derivative, z)
         grad_tangent = grad_image * slope.unsqueeze(2)
         if tangent.shape[1] != grad_tangent.shape[1]:
             grad_tangent = grad_tangent.sum(dim=1, keepdim=True)
@@ -138,7 +142,7 @@ class _PolynomialDual(torch.autograd.Function):
         grad_slope = (grad_image * tangent).sum(dim=2)
         grad_z = grad_value * slope
         if degree > 1:
-            curvature = _horner(_derivative(first[:, 1:]), z)
+            curvature = _horner(derivative[:, 1:] * ranks[:-1], z)
             grad_z = torch.addcmul(grad_z, grad_slope, curvature)
         # d/d a_k = sum over the batch of z^(k-1) (grad_value z + k grad_slope)
         moments, value_part, slope_part = [], grad_value * z, grad_slope
@@ -146,7 +150,7 @@ class _PolynomialDual(torch.autograd.Function):
             moments.append(torch.add(value_part, slope_part, alpha=k).sum(dim=1))
             if k < degree:
                 value_part, slope_part = value_part * z, slope_part * z
-        return grad_z, grad_tangent, torch.stack(moments, dim=1)
+        return grad_z, grad_tangent, torch.stack(moments, dim=1), None
 
 
 def _horner(coefficient, z):
@@ -156,10 +160,3 @@ def _horner(coefficient, z):
     for k in range(coefficient.shape[1] - 2, -1, -1):
         value = torch.addcmul(c[:, k], value, z)
     return value
-
-
-def _derivative(coefficient):
-    """Turn the coefficients of ``z, z^2, ...`` into those of the derivative."""
-    n = coefficient.shape[1]
-    k = torch.arange(1, n + 1, dtype=coefficient.dtype, device=coefficient.device)
-    return coefficient * k[:, None]
