@@ -118,16 +118,13 @@ class _PolynomialValue(torch.autograd.Function):
 
 
 class _PolynomialDual(torch.autograd.Function):
-    generate_vmap_rule = True
-
+    # Without setup_context, for which torch inspects signatures at every call; only
+    # torch.func needs that, and it has the value stream to differentiate.
     @staticmethod
-    def forward(z, tangent, coefficient, ranks):
+    def forward(ctx, z, tangent, coefficient, ranks):
+        ctx.save_for_backward(z, tangent, coefficient, ranks)
         slope = _horner(coefficient * ranks, z)
         return _horner(coefficient, z) * z, slope.unsqueeze(2) * tangent
-
-    @staticmethod
-    def setup_context(ctx, inputs, output):
-        ctx.save_for_backward(*inputs)
 
     @staticmethod
     def backward(ctx, grad_value, grad_image):
