@@ -216,7 +216,8 @@ class _PackedNet(NeuralNet):
     """
 
     def __init__(self, module, criterion, settings, validation_rows, penalised):
-        decayed = ("weights.*", "skip")
+        # Every group costs time in each step, so there is one unless it is needed.
+        decayed = ("weights.*", "skip") if settings.weight_decay > 0 else ()
         device = next(module.parameters()).device
         super().__init__(
             module,
