@@ -47,7 +47,14 @@ class Plan(NamedTuple):
     leaky_models: list
 
 
-FULL = Plan(10, 10, 2, 6, (0.05, 0.1, 0.25, 0.5, 1.0), list(models.MODELS))
+FULL = Plan(
+    10,
+    10,
+    2,
+    6,
+    (0.05, 0.1, 0.25, 0.5, 1.0),
+    [name for name in models.MODELS if name not in SLOW_MODELS],
+)
 QUICK = Plan(5, 1, 1, 2, (0.1, 1.0), QUICK_LEAKY_MODELS)
 
 
