@@ -6,14 +6,15 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 ARGS ?=
 
-.PHONY: help test lint pima speed clean
+.PHONY: help test lint pima speed defaults clean
 
 help:
-	@echo "make test    run the tests, doctests and README examples"
-	@echo "make lint    check style and formatting"
-	@echo "make pima    the Pima comparison, about 15 minutes on two cores"
-	@echo "make speed   cost of a training step with and without DREG"
-	@echo "make clean   remove the virtual environment"
+	@echo "make test      run the tests, doctests and README examples"
+	@echo "make lint      check style and formatting"
+	@echo "make pima      the Pima comparison, about 15 minutes on two cores"
+	@echo "make speed     cost of a training step with and without DREG"
+	@echo "make defaults  parameters changed one at a time, on CR_SKLEARN_DATA"
+	@echo "make clean     remove the virtual environment"
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -46,6 +47,9 @@ pima: $(VENV)/.benchmarks
 
 speed: $(VENV)/.benchmarks
 	$(BIN)/python -m benchmarks.speed $(ARGS)
+
+defaults: $(VENV)/.benchmarks
+	$(BIN)/python -m benchmarks.defaults $(ARGS)
 
 clean:
 	rm -rf $(VENV)

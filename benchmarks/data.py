@@ -1,5 +1,6 @@
 """Data sets of the benchmarks, checked when they are read."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -54,6 +55,59 @@ def load_pima(source="embedded"):
     _check_pima(X, y, source)
     X[_PIMA_ZERO_IS_MISSING] = X[_PIMA_ZERO_IS_MISSING].replace(0.0, np.nan)
     return X, y
+
+
+def data_folder():
+    """Folder of the data that the project does not ship.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the environment variable CR_SKLEARN_DATA names no folder.
+    """
+    folder = os.environ.get("CR_SKLEARN_DATA", "")
+    if not folder or not Path(folder).is_dir():
+        raise FileNotFoundError(
+            "This benchmark needs data that the project does not ship. Set the "
+            "environment variable CR_SKLEARN_DATA to its folder; it is "
+            f"{folder!r}."
+        )
+    return Path(folder)
+
+
+def load_tabular(folder, name, max_rows):
+    """A table of a folder of parquet files whose last column is ``target``.
+
+    Parameters
+    ----------
+    folder : path-like
+    name : str
+        File name without its suffix.
+    max_rows : int
+        Larger tables are sampled, always the same rows.
+
+    Returns
+    -------
+    X : DataFrame
+    y : Series of str
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        If the file is not there or its last column is not ``target``.
+    """
+    path = Path(folder, f"{name}.parquet")
+    if not path.exists():
+        raise FileNotFoundError(f"There is no {path}; give its folder with --data.")
+    X = pd.read_parquet(path)
+    if X.columns[-1] != "target":
+        raise ValueError(
+            f"The last column of {path} must be 'target', it is {X.columns[-1]!r}."
+        )
+    if len(X) > max_rows:
+        X = X.sample(max_rows, random_state=0)
+    y = X.pop("target").astype(str)
+    return X.reset_index(drop=True), y.reset_index(drop=True)
 
 
 def _fetch_pima_from_openml():

@@ -252,19 +252,29 @@ def _fit_row(key, X, y, make, split):
 
 
 def evaluate(model, X_train, y_train, X_test, y_test):
-    """Fit a binary classifier and return its metrics and seconds on the test rows."""
+    """Fit a classifier and return its metrics and seconds on the test rows.
+
+    With more than two classes ROC-AUC is the mean over pairs of classes, and there is
+    no Brier score.
+    """
     start = time.perf_counter()
     model.fit(X_train, y_train)
     fitted = time.perf_counter()
     probabilities = model.predict_proba(X_test)
     predicted = time.perf_counter()
-    labels = model.predict(X_test)
+    labels, classes = model.predict(X_test), model.classes_
+    if len(classes) == 2:
+        auc = roc_auc_score(y_test, probabilities[:, 1])
+        brier = brier_score_loss(y_test, probabilities[:, 1], pos_label=classes[1])
+    else:
+        auc = roc_auc_score(y_test, probabilities, multi_class="ovo", labels=classes)
+        brier = np.nan
     return {
         "accuracy": accuracy_score(y_test, labels),
         "balanced_accuracy": balanced_accuracy_score(y_test, labels),
-        "roc_auc": roc_auc_score(y_test, probabilities[:, 1]),
-        "log_loss": log_loss(y_test, probabilities, labels=model.classes_),
-        "brier": brier_score_loss(y_test, probabilities[:, 1]),
+        "roc_auc": auc,
+        "log_loss": log_loss(y_test, probabilities, labels=classes),
+        "brier": brier,
         "tau": model.tail_ratio(X_test) if hasattr(model, "tail_ratio") else np.nan,
         "fit_seconds": fitted - start,
         "predict_seconds": predicted - fitted,

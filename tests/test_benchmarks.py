@@ -8,7 +8,7 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 
 from benchmarks import data, extra_packages
-from benchmarks.data import load_pima
+from benchmarks.data import data_folder, load_pima, load_tabular
 from benchmarks.protocols import (
     KEY,
     SECONDS,
@@ -90,6 +90,41 @@ class TestPima:
     def test_unknown_source_is_named(self):
         with pytest.raises(ValueError, match="'embedded' or 'openml', got 'uci'"):
             load_pima("uci")
+
+
+class TestTabular:
+    def test_folder_comes_from_the_environment(self, tmp_path, monkeypatch):
+        # A missing folder must say what to set, not fail in the middle of a run.
+        monkeypatch.setenv("CR_SKLEARN_DATA", str(tmp_path))
+        assert data_folder() == tmp_path
+        for wrong in ("", str(tmp_path / "elsewhere")):
+            monkeypatch.setenv("CR_SKLEARN_DATA", wrong)
+            with pytest.raises(FileNotFoundError, match="CR_SKLEARN_DATA"):
+                data_folder()
+
+    def test_tables_are_sampled_alike_and_keep_their_dtypes(self, tmp_path):
+        # The same rows for every model and run; categories stay categories.
+        frame = pd.DataFrame(
+            {
+                "a": range(50),
+                "c": pd.Categorical(["x", "y"] * 25),
+                "target": [0, 1] * 25,
+            }
+        )
+        frame.to_parquet(tmp_path / "some.parquet")
+        X, y = load_tabular(tmp_path, "some", 20)
+        again, _ = load_tabular(tmp_path, "some", 20)
+        pd.testing.assert_frame_equal(X, again)
+        assert X["c"].dtype == "category"
+        assert y.tolist() == [str(a % 2) for a in X["a"]]
+
+    def test_what_is_not_a_table_is_named(self, tmp_path):
+        # A set with its target elsewhere would be fitted on its own labels.
+        with pytest.raises(FileNotFoundError, match=r"no .*other\.parquet"):
+            load_tabular(tmp_path, "other", 20)
+        pd.DataFrame({"target": [0], "a": [1]}).to_parquet(tmp_path / "some.parquet")
+        with pytest.raises(ValueError, match="must be 'target', it is 'a'"):
+            load_tabular(tmp_path, "some", 20)
 
 
 class TestSplits:

@@ -65,6 +65,15 @@ def test_any_label_type_comes_back(moons, labels):
     assert np.mean(predicted == labels[y]) > 0.8
 
 
+@pytest.mark.parametrize("n_classes", [2, 3, 5])
+def test_as_many_classes_as_rows(n_classes):
+    """The smallest table with so many classes is still a table."""
+    X = np.arange(2.0 * n_classes).reshape(n_classes, 2)
+    labels = [f"class {k}" for k in range(n_classes)]
+    model = small(max_iter=100, learning_rate_init=0.05).fit(X, labels)
+    assert model.predict(X).tolist() == labels
+
+
 def test_multiclass_probabilities():
     """With K classes there are K logits; softmax of them is what is returned."""
     X, y = load_iris(return_X_y=True)
