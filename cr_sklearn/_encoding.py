@@ -221,6 +221,7 @@ class TabularEncoder(BaseEstimator):
     def _declared_numeric(self):
         return np.flatnonzero(~self.is_categorical_)
 
+    @np.errstate(over="ignore")  # an infinite spread makes a column constant
     def _fit_numeric(self, numeric, weight):
         present = ~np.isnan(numeric)
         lower, center, upper = weighted_quantile(numeric, (0.25, 0.5, 0.75), weight)
@@ -254,7 +255,9 @@ class TabularEncoder(BaseEstimator):
                     for value, gone in zip(values, missing, strict=True)
                 ]
             )
-            block = np.eye(len(categories) + has_bucket)[codes]
+            block = np.zeros((len(codes), len(categories) + has_bucket))
+            known = np.flatnonzero(codes >= 0)
+            block[known, codes[known]] = 1.0
             block[codes < 0] = np.nan
             blocks.append(block)
         return np.concatenate(blocks, axis=1)

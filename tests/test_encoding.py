@@ -223,6 +223,14 @@ def test_huge_values_encode_to_the_bound_without_warnings():
     )
 
 
+def test_columns_of_the_largest_numbers_can_be_fitted():
+    """Squares overflow there; scale and warnings must not depend on it."""
+    x = np.array([[-1e300, 1e308], [0.0, -1e308], [1e300, 0.0], [2e299, 1.0]])
+    _, encoded, _ = encode(x)
+    assert np.isfinite(encoded).all()
+    assert np.ptp(encoded[:, 0]) > 1
+
+
 @pytest.mark.parametrize(
     "X, params, error, message",
     [
