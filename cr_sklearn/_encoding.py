@@ -5,8 +5,6 @@ from sklearn.base import BaseEstimator
 
 # Standardised values are squashed smoothly into (-BOUND, BOUND).
 BOUND = 3.0
-# A row counts as squashed where the slope of the bound is below this.
-_SQUASHED_SLOPE = 0.1
 # Standardised values are clipped here, where the bound is constant in float64.
 _FAR_OUT = 1e100
 
@@ -212,10 +210,6 @@ class TabularEncoder(BaseEstimator):
         numeric = jacobian[:, :, : standardised.shape[1]] * slope[:, None]
         by_column[:, :, self.numeric_features_] = numeric
         return by_column
-
-    def squashed(self, standardised):
-        """Rows with a value so far out that the bound hides most of its effect."""
-        return (bound_slope(standardised) < _SQUASHED_SLOPE).any(axis=1)
 
     @property
     def _declared_numeric(self):
