@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import torch
+from skorch.callbacks import Callback
 
 
 class NonFiniteLossError(ValueError):
@@ -25,59 +26,58 @@ def diverged(settings, epoch):
     )
 
 
-class BestWeights:
+class BestWeights(Callback):
     """Each member's weights of its best epoch, and the rule for stopping early.
 
     Members are judged one by one: packing must not change where a member stops.
+
+    Parameters
+    ----------
+    settings : TrainingSettings
+    validated : bool
+        Whether the net has validation rows. Their loss then decides which epoch is
+        best and when to stop; otherwise the training objective decides the former and
+        training goes on to its end.
     """
 
-    def __init__(self, net, settings, keep_best):
-        self._net = net
-        self._settings = settings
-        self._keep_best = keep_best
-        members = net.strengths_.shape[0]
-        device = net.strengths_.device
-        self._loss = torch.full((members,), math.inf, device=device)
-        self._mark = self._loss.clone()
-        self._waited = torch.zeros(members, dtype=torch.long, device=device)
-        self._weights = [p.detach().clone() for p in net.packed_parameters()]
+    def __init__(self, settings, validated):
+        self.settings = settings
+        self.validated = validated
 
-    def end_epoch(self, objective):
-        """Check, remember and perhaps stop; ``objective`` is (members,)."""
-        net = self._net
-        if self._keep_best:
+    def on_train_begin(self, net, **kwargs):
+        self._loss = torch.full_like(net.strengths_, math.inf)
+        self._mark = self._loss.clone()
+        self._waited = torch.zeros_like(net.strengths_, dtype=torch.long)
+        self._saved = [(p, p.detach().clone()) for p in net.packed_parameters()]
+
+    def on_epoch_end(self, net, **kwargs):
+        """Check, remember and perhaps stop."""
+        losses = objective = net.objectives_
+        if self.validated:
             losses = net.validation_losses()
             net.history.record("validation_loss", losses.mean().item())
-        else:
-            losses = objective
         if not bool(losses.isfinite().all() and objective.isfinite().all()):
-            raise diverged(self._settings, len(net.history))
-        running = self._waited < self._settings.n_iter_no_change
-        improved = losses < self._loss
-        if self._keep_best:
-            improved &= running
-        self._remember(improved, losses)
-        if not self._keep_best:
+            raise diverged(self.settings, len(net.history))
+        running = self._waited < self.settings.n_iter_no_change
+        self._remember((losses < self._loss) & running, losses)
+        if not self.validated:
             return
-        progressed = losses < self._mark - self._settings.tol
+        progressed = losses < self._mark - self.settings.tol
         self._mark = torch.where(progressed & running, losses, self._mark)
         self._waited = torch.where(
             running, torch.where(progressed, 0, self._waited + 1), self._waited
         )
-        if bool((self._waited >= self._settings.n_iter_no_change).all()):
+        if bool((self._waited >= self.settings.n_iter_no_change).all()):
             raise StopTraining
 
     def restore(self):
+        """Put the best weights back."""
         with torch.no_grad():
-            for parameter, saved in zip(
-                self._net.packed_parameters(), self._weights, strict=True
-            ):
+            for parameter, saved in self._saved:
                 parameter.copy_(saved)
 
     def _remember(self, improved, losses):
         self._loss = torch.where(improved, losses, self._loss)
-        for parameter, saved in zip(
-            self._net.packed_parameters(), self._weights, strict=True
-        ):
+        for parameter, saved in self._saved:
             mask = improved.view(-1, *[1] * (parameter.dim() - 1))
             torch.where(mask, parameter.detach(), saved, out=saved)

@@ -174,12 +174,14 @@ def train(
         seeds, "dropout", settings.first_epoch
     )
     net = _PackedNet(network, criterion, settings, validation_rows, penalised)
-    net.callbacks = _make_callbacks(settings, len(batches), progress)
+    best = BestWeights(settings, validated=validation_rows is not None)
+    net.callbacks = [
+        ("best", best),
+        *_make_callbacks(settings, len(batches), progress),
+    ]
     net.initialize()
     if optimizer_state is not None:
         _load_optimizer_state(net.optimizer_, optimizer_state)
-    best = BestWeights(net, settings, keep_best=validation_rows is not None)
-    net.epoch_end_hook = best.end_epoch
     net.notify("on_train_begin")
     interrupted = False
     try:
@@ -240,7 +242,6 @@ class _PackedNet(NeuralNet):
         self.settings = settings
         self.validation_rows = validation_rows
         self.penalised = penalised
-        self.epoch_end_hook = None
 
     def initialize(self):
         super().initialize()
@@ -278,7 +279,8 @@ class _PackedNet(NeuralNet):
             self.notify("on_batch_end", batch=batch, training=True, **step)
         self.history.record("train_loss", losses.mean().item())
         self.history.record("dreg", penalties.mean().item())
-        self.epoch_end_hook(losses + self.strengths_ * penalties.nan_to_num(0.0))
+        # What each member minimised, for the callbacks.
+        self.objectives_ = losses + self.strengths_ * penalties.nan_to_num(0.0)
 
     def train_step_single(self, batch, **fit_params):
         if self.penalised:

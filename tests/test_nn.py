@@ -23,7 +23,20 @@ ACTIVATION_DEGREES = [
     *[("polynomial", degree) for degree in range(1, 6)],
     *[(name, 3) for name in ACTIVATIONS if name != "polynomial"],
 ]
-HIDDEN = [(5,), (5, 4), (5, 4, 6)]
+
+
+def over_the_grid(test):
+    """Run a test for all activations, degrees, depths, members and inputs."""
+    for mark in (
+        pytest.mark.parametrize("activation, degree", ACTIVATION_DEGREES),
+        pytest.mark.parametrize(
+            "hidden", [(5,), (5, 4), (5, 4, 6)], ids=lambda h: f"depth{len(h)}"
+        ),
+        pytest.mark.parametrize("members", [1, 3]),
+        pytest.mark.parametrize("d", [3, 12], ids=["d<n_1", "d>n_1"]),
+    ):
+        test = mark(test)
+    return test
 
 
 def make_network(d, hidden, members, activation="polynomial", degree=3, seed=0):
@@ -62,10 +75,7 @@ def layer_functions(network, member):
     return [up_to(layer) for layer in range(len(network.activations) + 1)]
 
 
-@pytest.mark.parametrize("d", [3, 12], ids=["d<n_1", "d>n_1"])
-@pytest.mark.parametrize("members", [1, 3])
-@pytest.mark.parametrize("hidden", HIDDEN, ids=lambda h: f"depth{len(h)}")
-@pytest.mark.parametrize("activation, degree", ACTIVATION_DEGREES)
+@over_the_grid
 def test_exact_stream_is_the_jacobian_of_every_layer(
     activation, degree, hidden, members, d
 ):
@@ -82,10 +92,7 @@ def test_exact_stream_is_the_jacobian_of_every_layer(
             )
 
 
-@pytest.mark.parametrize("d", [3, 12], ids=["d<n_1", "d>n_1"])
-@pytest.mark.parametrize("members", [1, 3])
-@pytest.mark.parametrize("hidden", HIDDEN, ids=lambda h: f"depth{len(h)}")
-@pytest.mark.parametrize("activation, degree", ACTIVATION_DEGREES)
+@over_the_grid
 def test_exact_stream_agrees_with_finite_differences(
     activation, degree, hidden, members, d
 ):
