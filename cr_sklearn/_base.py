@@ -4,12 +4,13 @@ import functools
 import warnings
 from abc import ABCMeta, abstractmethod
 from numbers import Integral, Real
+from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
-from sklearn.utils import check_random_state
+from sklearn.utils import check_random_state, column_or_1d
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import (
     _check_sample_weight,
@@ -21,10 +22,11 @@ from sklearn.utils.validation import (
 from cr_sklearn._callbacks import CallbackSupportMixin, FitProgress
 from cr_sklearn._columns import read_columns
 from cr_sklearn._encoding import TabularEncoder
-from cr_sklearn._inference import FittedNetwork
+from cr_sklearn._inference import FittedNetwork, tail_ratio
 
 _MAX_SEED = np.iinfo(np.int32).max
-# What "auto" stands for; the reasons are in the classifier's docstring.
+# What "auto" stands for; the reasons are in the classifier's docstring. The strength
+# is that of tables too small for inner folds, and of partial_fit.
 _AUTO_STRENGTH = 0.01
 _AUTO_BATCH_SIZE = 128
 _MAX_EXACT_TANGENTS = 8192
@@ -46,6 +48,19 @@ def unchanged_on_error(method):
     return guarded
 
 
+class TrainingRows(NamedTuple):
+    """Validated rows with a positive weight.
+
+    ``kept`` are their positions among the rows that the user gave.
+    """
+
+    columns: Any
+    y: np.ndarray
+    weight: np.ndarray
+    groups: Any
+    kept: np.ndarray
+
+
 class BaseChainzRule(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
     """Skeleton of the estimators.
 
@@ -61,6 +76,7 @@ class BaseChainzRule(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
         "degree": [Interval(Integral, 1, None, closed="left")],
         "dreg_strength": [StrOptions({"auto"}), Interval(Real, 0, None, closed="left")],
         "dreg_stream": [StrOptions({"auto", "exact", "projected"})],
+        "cv": ["cv_object"],
         "activation": [StrOptions({"polynomial", "relu", "gelu", "silu", "tanh"})],
         "n_estimators": [Interval(Integral, 1, None, closed="left")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
@@ -98,6 +114,10 @@ class BaseChainzRule(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
     @abstractmethod
     def _make_criterion(self):
         """Data loss of the network's outputs and encoded targets."""
+
+    @abstractmethod
+    def _predict_codes(self, outputs):
+        """Positions of the predicted classes for outputs of the network."""
 
     def jacobian(self, X):
         """Exact Jacobian of :meth:`decision_function` with respect to the columns.
@@ -141,9 +161,7 @@ class BaseChainzRule(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
         their sensitivity tends to zero: it reads as calm there without being so.
         """
         encoded, standardised = self._encode(X)
-        jacobian = self._fitted_network().jacobian(encoded)
-        jacobian *= self._encoder.input_slope(standardised)[:, None]
-        return np.linalg.norm(jacobian, axis=(1, 2))
+        return self._sensitivity(self._fitted_network(), encoded, standardised)
 
     def tail_ratio(self, X):
         r"""Tail ratio of the sensitivities of a batch.
@@ -165,15 +183,14 @@ class BaseChainzRule(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
             Depends on the number of rows, can't be averaged over batches, and does
             not move when all sensitivities double. NaN if all of them are zero.
         """
-        sensitivity = self.sensitivity(X)
-        mean = sensitivity.mean()
-        return float(np.quantile(sensitivity, 0.99) / mean) if mean > 0 else np.nan
+        return tail_ratio(self.sensitivity(X))
 
-    def _validate_rows(self, X, y, sample_weight, *, reset):
-        """Columns, target and weights of the rows with a positive weight."""
+    def _validate_rows(self, X, y, sample_weight, groups=None, *, reset):
         columns = read_columns(X)
         validate_data(self, columns.native, reset=reset, skip_check_array=True)
-        check_consistent_length(columns.native, y)
+        if groups is not None:
+            groups = column_or_1d(groups)
+        check_consistent_length(columns.native, y, groups)
         weight = _check_sample_weight(
             sample_weight, np.empty(columns.n_rows), dtype=np.float64
         )
@@ -186,12 +203,13 @@ class BaseChainzRule(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
             raise ValueError(
                 "Sample weights must contain at least one non-zero number."
             )
-        # A row of weight zero must count as absent: in the encoding, the batches and
-        # the set of classes.
-        if (weight == 0).any():
-            kept = np.flatnonzero(weight)
+        # A row of weight zero must count as absent: in the encoding, the batches, the
+        # folds and the set of classes.
+        kept = np.flatnonzero(weight)
+        if len(kept) < len(weight):
             columns, y, weight = columns.take(kept), y[kept], weight[kept]
-        return columns, y, weight
+            groups = None if groups is None else groups[kept]
+        return TrainingRows(columns, y, weight, groups, kept)
 
     def _encode(self, X):
         """Encoded and standardised inputs of a fitted estimator."""
@@ -205,6 +223,11 @@ class BaseChainzRule(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
         encoded, _ = self._encode(X)
         return self._fitted_network().outputs(encoded)
 
+    def _sensitivity(self, network, encoded, standardised):
+        slope = self._encoder.input_slope(standardised)
+        jacobian = network.jacobian(encoded) * slope[:, None]
+        return np.linalg.norm(jacobian, axis=(1, 2))
+
     def _fitted_network(self):
         return FittedNetwork(
             self.coefs_,
@@ -212,19 +235,20 @@ class BaseChainzRule(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
             self.skip_coef_,
             self.polynomial_coefs_,
             self._activation,
+            self.estimator_weights_,
         )
 
-    def _train(self, columns, target, weights, *, n_classes, user_data, mode="fit"):
+    def _train(self, rows, target, loss_weight, *, classes, user_data, mode="fit"):
         """Encode, train, and store the fitted attributes.
 
         Parameters
         ----------
-        columns : FrameColumns or ArrayColumns
+        rows : TrainingRows
         target : ndarray of shape (n,)
             Encoded target.
-        weights : (ndarray of shape (n,), ndarray of shape (n,))
-            Sample weights for the encoding, and times class weights for the loss.
-        n_classes : int
+        loss_weight : ndarray of shape (n,)
+            Sample weights times class weights; the encoding goes by the former alone.
+        classes : ndarray of shape (n_classes,)
         user_data : dict
             ``X``, ``y`` and ``sample_weight`` as the user gave them, for callbacks.
         mode : {"fit", "warm_start", "partial_fit"}
@@ -238,54 +262,128 @@ class BaseChainzRule(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
 
         go_on = mode != "fit" and hasattr(self, "coefs_")
         random_state = check_random_state(self.random_state)
-        seeds = random_state.randint(_MAX_SEED, size=self.n_estimators).tolist()
+        # Drawn also where there are no folds, so that networks do not depend on it.
+        fold_seed = random_state.randint(_MAX_SEED)
         if go_on:
             encoder = self._encoder
         else:
             encoder = TabularEncoder(self.categorical_features)
-            encoder.fit(columns, weights[0])
-        encoded, _ = encoder.transform(columns)
+            encoder.fit(rows.columns, rows.weight)
+        encoded, standardised = encoder.transform(rows.columns)
         in_training, held_out = np.arange(len(target)), None
         if self.early_stopping and mode != "partial_fit":
             in_training, held_out = self._hold_out(target, random_state)
-        settings = self._training_settings(mode, len(in_training), encoder.n_encoded_)
-        network = self._build_network(settings, encoder.n_encoded_, n_classes, seeds)
+        search = None
+        if mode == "fit" and self.dreg_strength == "auto":
+            search = self._strength_search(
+                rows, target, classes, in_training, fold_seed
+            )
+        strengths = search.strengths if search else self._member_strengths(go_on)
+        seeds = random_state.randint(_MAX_SEED, size=len(strengths)).tolist()
+        n_rows = search.n_rows if search else len(in_training)
+        settings = self._training_settings(mode, strengths, n_rows, encoder.n_encoded_)
+        network = self._build_network(settings, encoder.n_encoded_, len(classes), seeds)
+        member_weights = np.full(len(strengths), 1.0 / len(strengths))
         if go_on:
-            _weights.load(network, self.activation, self._fitted_network())
+            fitted = self._fitted_network()
+            _weights.load(network, self.activation, fitted)
+            member_weights = fitted.member_weights
 
-        def rows(index):
+        def tensors(index):
             return Rows.from_arrays(
-                encoded[index], target[index], weights[1][index], like=network.skip
+                encoded[index], target[index], loss_weight[index], like=network.skip
             )
 
         def fitted_attributes():
-            fitted = _weights.dump(network, self.activation)
+            fitted = _weights.dump(network, self.activation, member_weights)
             return {
-                "coefs_": fitted.coefs,
-                "intercepts_": fitted.intercepts,
-                "skip_coef_": fitted.skip_coef,
-                "polynomial_coefs_": fitted.polynomial_coefs,
-                "dreg_strength_": settings.dreg_strength[0],
-                "_activation": self.activation,
                 "_encoder": encoder,
+                "_strengths": strengths,
+                "dreg_strength_": _typical(strengths),
+                **_network_attributes(fitted),
             }
 
         progress = FitProgress(self, settings.max_iter, fitted_attributes, **user_data)
         history = _training.train(
             network,
             self._make_criterion().to(network.skip.device),
-            rows(in_training),
+            tensors(in_training),
             settings,
             seeds,
-            validation_rows=None if held_out is None else rows(held_out),
+            member_rows=search and search.member_rows,
+            validation_rows=None if held_out is None else tensors(held_out),
             optimizer_state=self._optimizer_state if mode == "partial_fit" else None,
             progress=progress,
         )
+        if not go_on:
+            for name in ("dreg_path_", "oof_score_"):
+                self.__dict__.pop(name, None)
         for name, value in fitted_attributes().items():
             setattr(self, name, value)
         self._store_history(history, go_on)
+        if search:
+            inputs = encoded[in_training], standardised[in_training]
+            self._choose(search, *inputs, target[in_training], loss_weight[in_training])
         progress.end()
         return self
+
+    def _strength_search(self, rows, target, classes, in_training, seed):
+        """Inner folds of the rows that train, or None where they are too few."""
+        from cr_sklearn._selection import StrengthSearch, given_folds, inner_folds
+
+        cv = self.cv
+        if rows.groups is None and (cv is None or isinstance(cv, Integral)):
+            folds = inner_folds(cv, target[in_training], classes, seed)
+        else:
+            folds = given_folds(
+                cv,
+                rows.columns.take(in_training).native,
+                rows.y[in_training],
+                None if rows.groups is None else rows.groups[in_training],
+                rows.kept[in_training],
+                seed,
+            )
+        return None if folds is None else StrengthSearch(folds)
+
+    def _member_strengths(self, go_on):
+        if go_on and hasattr(self, "dreg_path_"):
+            n_members = len(self._strengths)
+        else:
+            n_members = self.n_estimators
+        if self.dreg_strength != "auto":
+            return np.full(n_members, float(self.dreg_strength))
+        return self._strengths if go_on else np.full(n_members, _AUTO_STRENGTH)
+
+    def _choose(self, search, encoded, standardised, target, weight):
+        """Keep the networks of the strengths that predict well out of fold."""
+
+        def sensitivity(network, rows):
+            return self._sensitivity(network, encoded[rows], standardised[rows])
+
+        choice = search.choose(
+            self._fitted_network(),
+            self._make_criterion(),
+            encoded,
+            target,
+            weight,
+            sensitivity,
+        )
+        kept = self._fitted_network().take(choice.members)
+        kept = kept._replace(member_weights=choice.weights)
+        for name, value in _network_attributes(kept).items():
+            setattr(self, name, value)
+        self._strengths = search.strengths[choice.members]
+        self._optimizer_state = [
+            {
+                name: value if np.ndim(value) == 0 else value[choice.members]
+                for name, value in moments.items()
+            }
+            for moments in self._optimizer_state
+        ]
+        self.dreg_strength_ = choice.strength
+        self.dreg_path_ = choice.path
+        hits = self._predict_codes(choice.outputs) == target[choice.rows]
+        self.oof_score_ = float(np.average(hits, weights=weight[choice.rows]))
 
     def _hold_out(self, target, random_state):
         try:
@@ -302,7 +400,7 @@ class BaseChainzRule(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
                 f"{len(target)} rows: {error}"
             ) from error
 
-    def _training_settings(self, mode, n_rows, n_encoded):
+    def _training_settings(self, mode, strengths, n_rows, n_encoded):
         from cr_sklearn._training import TrainingSettings
 
         batch_size = self.batch_size
@@ -316,8 +414,6 @@ class BaseChainzRule(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
             stream = "exact" if exact else "projected"
         if dtype == "auto":
             dtype = "float64" if whole else "float32"
-        strength = self.dreg_strength
-        strength = _AUTO_STRENGTH if strength == "auto" else float(strength)
         once = mode == "partial_fit"
         return TrainingSettings(
             max_iter=1 if once else self.max_iter,
@@ -325,7 +421,7 @@ class BaseChainzRule(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
             learning_rate_init=self.learning_rate_init,
             schedule="constant" if once else "cosine",
             weight_decay=self.weight_decay,
-            dreg_strength=[strength] * self.n_estimators,
+            dreg_strength=strengths,
             dreg_stream=stream,
             dtype=dtype,
             first_epoch=getattr(self, "n_iter_", 0) if mode != "fit" else 0,
@@ -372,3 +468,21 @@ class BaseChainzRule(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
                 ConvergenceWarning,
                 stacklevel=2,
             )
+
+
+def _typical(strengths):
+    """Geometric mean, of which a single value is the limit, zero included."""
+    if (strengths == strengths[0]).all():
+        return float(strengths[0])
+    return float(np.exp(np.log(strengths).mean()))
+
+
+def _network_attributes(network):
+    return {
+        "coefs_": network.coefs,
+        "intercepts_": network.intercepts,
+        "skip_coef_": network.skip_coef,
+        "polynomial_coefs_": network.polynomial_coefs,
+        "estimator_weights_": network.member_weights,
+        "_activation": network.activation,
+    }

@@ -10,7 +10,7 @@ _SIGN_BUFFER = 2**18
 
 
 class Rows(NamedTuple):
-    """Tensors of the training or validation rows, shared by all members.
+    """Tensors of the training or validation rows.
 
     ``x`` (n, d) encoded inputs, ``y`` (n,) encoded targets, ``weight`` (n,) sample
     weights of mean 1.
@@ -70,9 +70,10 @@ def member_generators(seeds, purpose, first_epoch=0):
 class PackedBatches:
     """Iterable over the batches of one epoch, in each member's own order.
 
-    A member's batches depend on its own seed alone, whatever it is packed with.
-    Batches of an epoch differ by at most one row in size. If one batch holds all
-    rows, they come in their own order and the epoch has no randomness but tangents.
+    A member's batches depend on its own seed and rows alone, whatever it is packed
+    with, as long as the largest set of rows is the same. Batches of an epoch differ by
+    at most one row in size. If one batch holds all rows, they come in their own order
+    and the epoch has no randomness but tangents.
 
     Parameters
     ----------
@@ -81,17 +82,35 @@ class PackedBatches:
         Rows per batch, at most.
     seeds : sequence of int
         One per member.
+    member_rows : sequence of ndarray of int, or None
+        Rows that each member trains on; None gives all rows to all. Smaller sets are
+        filled up with rows of weight zero, so that all have the same batches.
     n_sign_dims : int or None
         Length of the random tangents; None draws none.
     first_epoch : int, default=0
         See :func:`member_generators`.
     """
 
-    def __init__(self, rows, batch_size, seeds, n_sign_dims=None, first_epoch=0):
+    def __init__(
+        self,
+        rows,
+        batch_size,
+        seeds,
+        member_rows=None,
+        n_sign_dims=None,
+        first_epoch=0,
+    ):
         self.rows = rows
         self.members = len(seeds)
-        n_rows = rows.x.shape[0]
-        self._n_batches = -(-n_rows // batch_size)
+        self._shared = member_rows is None
+        if self._shared:
+            everything = torch.arange(rows.x.shape[0], device=rows.x.device)
+            self._index = everything.expand(self.members, -1)
+            self._weight = rows.weight.expand(self.members, -1)
+        else:
+            self._index, self._weight = _fill_up(member_rows, rows.weight)
+        self.n_rows = self._index.shape[1]
+        self._n_batches = -(-self.n_rows // batch_size)
         self._order = member_generators(seeds, "order", first_epoch)
         self._signs = None
         if n_sign_dims is not None:
@@ -106,23 +125,36 @@ class PackedBatches:
         return self._n_batches
 
     def __iter__(self):
-        x, y, weight = self.rows
-        n_rows = x.shape[0]
+        x, y, _ = self.rows
         if self._n_batches == 1:
-            shared = y.expand(self.members, -1), weight.expand(self.members, -1)
-            yield Batch(x, self._draw_signs(n_rows), *shared)
+            inputs = x if self._shared else x[self._index]
+            signs = self._draw_signs(self.n_rows)
+            yield Batch(inputs, signs, y[self._index], self._weight)
             return
         order = torch.stack(
-            [torch.randperm(n_rows, generator=g) for g in self._order]
+            [torch.randperm(self.n_rows, generator=g) for g in self._order]
         ).to(x.device)
-        for index in order.tensor_split(self._n_batches, dim=1):
-            signs = self._draw_signs(index.shape[1])
-            yield Batch(x[index], signs, y[index], weight[index])
+        for part in order.tensor_split(self._n_batches, dim=1):
+            index, weight = self._index.gather(1, part), self._weight.gather(1, part)
+            yield Batch(x[index], self._draw_signs(part.shape[1]), y[index], weight)
 
     def _draw_signs(self, n_rows):
         if self._signs is None:
             return None
         return self._signs.draw(n_rows).to(self.rows.x)
+
+
+def _fill_up(member_rows, weight):
+    """Positions and weights (members, n_rows); the weights of a member have mean 1."""
+    n_rows = max(map(len, member_rows))
+    index = np.zeros((len(member_rows), n_rows), dtype=np.int64)
+    present = np.zeros(index.shape, dtype=bool)
+    for member, rows in enumerate(member_rows):
+        index[member, : len(rows)] = rows
+        present[member, : len(rows)] = True
+    index = torch.as_tensor(index, device=weight.device)
+    weights = weight[index] * torch.as_tensor(present, device=weight.device)
+    return index, weights / weights.mean(dim=1, keepdim=True)
 
 
 class _SignStream:

@@ -22,6 +22,8 @@ class FittedNetwork(NamedTuple):
     polynomial_coefs : list of ndarray of shape (members, degree, n_units)
         Of each hidden layer; empty for other activations.
     activation : str
+    member_weights : ndarray of shape (members,)
+        Weights of the members in the sum that is the ensemble's output.
     """
 
     coefs: list
@@ -29,9 +31,26 @@ class FittedNetwork(NamedTuple):
     skip_coef: np.ndarray
     polynomial_coefs: list
     activation: str
+    member_weights: np.ndarray
+
+    def take(self, members):
+        """Return a part of the members, with weights as they are.
+
+        Parameters
+        ----------
+        members : ndarray of int
+        """
+        return FittedNetwork(
+            [coef[members] for coef in self.coefs],
+            [intercept[members] for intercept in self.intercepts],
+            self.skip_coef[members],
+            [coefs[members] for coefs in self.polynomial_coefs],
+            self.activation,
+            self.member_weights[members],
+        )
 
     def outputs(self, x):
-        """Outputs averaged over the members.
+        """Weighted sum of the members' outputs.
 
         Parameters
         ----------
@@ -41,8 +60,17 @@ class FittedNetwork(NamedTuple):
         -------
         ndarray of shape (n, n_outputs)
         """
-        parts = [self._outputs_chunk(chunk) for chunk in self._chunks(x, 1)]
+        weights = self.member_weights
+        parts = [
+            np.tensordot(weights, self._outputs_chunk(chunk), 1)
+            for chunk in self._chunks(x, 1)
+        ]
         return np.concatenate(parts)
+
+    def member_outputs(self, x):
+        """Outputs of each member, (members, n, n_outputs)."""
+        parts = [self._outputs_chunk(chunk) for chunk in self._chunks(x, 1)]
+        return np.concatenate(parts, axis=1)
 
     def jacobian(self, x):
         """Exact Jacobian of :meth:`outputs`, in reverse mode.
@@ -68,11 +96,11 @@ class FittedNetwork(NamedTuple):
         outputs = x @ self.skip_coef + self._bias(-1)
         if self.coefs:
             outputs = outputs + h @ self.coefs[-1]
-        return outputs.mean(axis=0)
+        return outputs
 
     def _jacobian_chunk(self, x):
         if not self.coefs:
-            linear = self.skip_coef.mean(axis=0).T
+            linear = np.tensordot(self.member_weights, self.skip_coef, 1).T
             return np.broadcast_to(linear, (len(x), *linear.shape)).copy()
         h, slopes = x, []
         for layer in range(len(self.coefs) - 1):
@@ -85,7 +113,8 @@ class FittedNetwork(NamedTuple):
             rows = rows @ self.coefs[layer].swapaxes(1, 2)[:, None]
             rows = rows * slopes[layer - 1][:, :, None]
         rows = rows @ self.coefs[0].swapaxes(1, 2)[:, None]
-        return (rows + self.skip_coef.swapaxes(1, 2)[:, None]).mean(axis=0)
+        rows = rows + self.skip_coef.swapaxes(1, 2)[:, None]
+        return np.tensordot(self.member_weights, rows, 1)
 
     def _bias(self, layer):
         return self.intercepts[layer][:, None]
@@ -94,6 +123,12 @@ class FittedNetwork(NamedTuple):
         if self.activation == "polynomial":
             return _polynomial(self.polynomial_coefs[layer], z, with_slope)
         return _FIXED[self.activation](z, with_slope)
+
+
+def tail_ratio(sensitivity):
+    """99 % quantile by mean; NaN if all sensitivities are zero."""
+    mean = sensitivity.mean()
+    return float(np.quantile(sensitivity, 0.99) / mean) if mean > 0 else np.nan
 
 
 def _polynomial(coefs, z, with_slope):

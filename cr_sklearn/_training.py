@@ -129,6 +129,7 @@ def train(
     settings,
     seeds,
     *,
+    member_rows=None,
     validation_rows=None,
     optimizer_state=None,
     progress=None,
@@ -147,6 +148,8 @@ def train(
     settings : TrainingSettings
     seeds : sequence of int
         One per member, for the order of rows, tangents and dropout.
+    member_rows : sequence of ndarray of int, or None
+        Positions of the rows that each member trains on; None gives all to all.
     optimizer_state : list of dict or None
         That of an earlier history, to go on where it ended.
     progress : object or None
@@ -167,6 +170,7 @@ def train(
         rows,
         settings.batch_size,
         seeds,
+        member_rows,
         n_tangent_dims(network) if projected and penalised else None,
         settings.first_epoch,
     )
@@ -268,12 +272,11 @@ class _PackedNet(NeuralNet):
         if not training:
             return
         self._set_training(True)
-        n_rows = iterator.rows.x.shape[0]
         losses = penalties = 0.0
         for batch in iterator:
             self.notify("on_batch_begin", batch=batch, training=True)
             step = step_fn(batch)
-            share = batch.y.shape[1] / n_rows
+            share = batch.y.shape[1] / iterator.n_rows
             losses = losses + share * step["member_losses"]
             penalties = penalties + share * step["member_penalties"]
             self.notify("on_batch_end", batch=batch, training=True, **step)

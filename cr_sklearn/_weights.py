@@ -6,13 +6,14 @@ import torch
 from cr_sklearn._inference import FittedNetwork
 
 
-def dump(network, activation):
+def dump(network, activation, member_weights):
     """Return the weights as a :class:`FittedNetwork` of float64 arrays.
 
     Parameters
     ----------
     network : PackedNetwork
     activation : str
+    member_weights : ndarray of shape (members,)
     """
     return FittedNetwork(
         coefs=[_to_array(weight.mT) for weight in network.weights],
@@ -20,6 +21,7 @@ def dump(network, activation):
         skip_coef=_to_array(network.skip.mT),
         polynomial_coefs=[_to_array(block) for block in _polynomials(network)],
         activation=activation,
+        member_weights=member_weights,
     )
 
 

@@ -13,9 +13,8 @@ Y = np.tile([0, 1], 10)
 
 
 def small(**params):
-    return ChainzRuleClassifier(
-        **{"n_estimators": 1, "max_iter": 2, "random_state": 0, **params}
-    )
+    given = {"n_estimators": 1, "max_iter": 2, "dreg_strength": 0.01, **params}
+    return ChainzRuleClassifier(**{"random_state": 0, **given})
 
 
 def with_entry(value):

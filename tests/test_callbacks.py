@@ -33,7 +33,9 @@ class Recorder:
 
 
 def small():
-    return ChainzRuleClassifier(n_estimators=1, max_iter=5, random_state=0)
+    return ChainzRuleClassifier(
+        dreg_strength=0.01, n_estimators=1, max_iter=5, random_state=0
+    )
 
 
 def test_callbacks_see_every_epoch_with_a_usable_estimator(moons):

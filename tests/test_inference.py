@@ -16,7 +16,9 @@ def make_pair(hidden=(6, 5), activation="polynomial", degree=3, members=3):
     network.reset_parameters([torch.Generator().manual_seed(m) for m in range(members)])
     with torch.no_grad():
         network.skip.normal_(generator=torch.Generator().manual_seed(0))
-    return network, _weights.dump(network, activation)
+    # Unequal, and of a sum that is not 1, as stacking leaves them.
+    weights = np.linspace(0.2, 0.5, members)
+    return network, _weights.dump(network, activation, weights)
 
 
 @pytest.mark.parametrize("hidden", [(), (6,), (6, 5)], ids=str)
@@ -31,8 +33,10 @@ def test_outputs_and_jacobian_are_those_of_the_torch_network(
     network, fitted = make_pair(hidden, activation, degree)
     x = np.random.default_rng(0).normal(size=(7, 4))
 
+    weights = torch.from_numpy(fitted.member_weights)
+
     def outputs(row):
-        return network(row.expand(1, -1)).mean(dim=0)[0]
+        return torch.tensordot(weights, network(row.expand(1, -1)), 1)[0]
 
     rows = torch.from_numpy(x)
     expected = torch.stack([outputs(row) for row in rows]).detach()

@@ -29,9 +29,8 @@ from cr_sklearn import ChainzRuleClassifier
 
 
 def small(**params):
-    return ChainzRuleClassifier(
-        **{"n_estimators": 1, "max_iter": 15, "random_state": 0, **params}
-    )
+    given = {"n_estimators": 1, "max_iter": 15, "dreg_strength": 0.01, **params}
+    return ChainzRuleClassifier(**{"random_state": 0, **given})
 
 
 def test_grid_search_in_a_pipeline(moons):

@@ -1,0 +1,277 @@
+"""The automatic strength: inner folds, stacking, and what a fit tells about them."""
+
+import numpy as np
+import pytest
+import torch
+from scipy.special import expit
+from sklearn.datasets import make_classification
+from sklearn.metrics import log_loss
+from sklearn.model_selection import GroupKFold, ShuffleSplit, StratifiedKFold
+
+from cr_sklearn import ChainzRuleClassifier
+from cr_sklearn._selection import STRENGTHS, StrengthSearch, _Losses, inner_folds, stack
+from cr_sklearn.nn import CrossEntropy
+
+
+def automatic(**params):
+    given = {"hidden_layer_sizes": (8,), "max_iter": 10, "random_state": 0, **params}
+    return ChainzRuleClassifier(**given)
+
+
+@pytest.fixture(scope="module")
+def noisy():
+    """120 rows in which two of six columns matter and a fifth of labels is flipped."""
+    return make_classification(
+        120, n_features=6, n_informative=2, n_redundant=0, flip_y=0.2, random_state=0
+    )
+
+
+@pytest.fixture(scope="module")
+def fitted(noisy):
+    return automatic().fit(*noisy)
+
+
+def binary_losses(logits, target):
+    return _Losses(CrossEntropy(), logits[:, :, None], target, np.ones(len(target)))
+
+
+def test_stacking_finds_the_calibrated_sum_of_the_informative_member():
+    """Noise must get no weight, and modest logits their scale."""
+    rng = np.random.default_rng(0)
+    truth = rng.normal(0.0, 2.0, 2000)
+    target = (rng.random(2000) < expit(truth)).astype(int)
+    weights = stack(binary_losses(np.stack([rng.normal(size=2000), truth / 2]), target))
+    assert weights[0] < 0.1
+    assert weights[1] == pytest.approx(2.0, abs=0.2)
+
+
+def test_stacking_is_finite_where_classes_are_separable():
+    """A scale without bound would be certain of everything, also of its errors."""
+    target = np.arange(50) % 2
+    weights = stack(binary_losses(np.stack([2.0 * target - 1.0] * 2), target))
+    assert weights.sum() < 50
+
+
+def test_strengths_that_all_mislead_leave_one():
+    """An ensemble of weight zero would answer nothing."""
+    target = np.arange(50) % 2
+    logits = np.stack([1.0 - 2.0 * target, 3.0 - 6.0 * target])
+    np.testing.assert_array_equal(stack(binary_losses(logits, target)), [1.0, 0.0])
+
+
+def test_weights_of_the_loss_are_those_of_repetition():
+    """Stacking has to honour sample weights like the training does."""
+    rng = np.random.default_rng(0)
+    logits, target = rng.normal(size=(3, 30, 1)), rng.integers(0, 2, 30)
+    times = rng.integers(1, 4, 30)
+    weighted = _Losses(CrossEntropy(), logits, target, times.astype(float))
+    repeated = _Losses(
+        CrossEntropy(),
+        np.repeat(logits, times, axis=1),
+        np.repeat(target, times),
+        np.ones(times.sum()),
+    )
+    np.testing.assert_allclose(stack(weighted), stack(repeated), atol=1e-6)
+
+
+def test_the_strength_is_chosen_from_predictions_of_rows_not_trained_on(noisy):
+    """A path of training losses would always prefer the weakest strength."""
+    X, y = noisy
+    path = automatic(max_iter=60, learning_rate_init=0.03).fit(X, y).dreg_path_
+    assert path["dreg_strength"].tolist() == list(STRENGTHS)
+    assert np.argmin(path["log_loss"]) > 0
+    weakest = automatic(
+        max_iter=60, learning_rate_init=0.03, dreg_strength=STRENGTHS[0]
+    ).fit(X, y)
+    training_loss = log_loss(y, weakest.predict_proba(X))
+    assert path["log_loss"][0] > training_loss
+
+
+def test_each_strength_is_recorded_by_what_it_does(fitted):
+    """Stronger DREG means calmer networks: the path must show the trade."""
+    path = fitted.dreg_path_
+    assert path["sensitivity"][0] > 1.5 * path["sensitivity"][-1]
+    assert (path["tail_ratio"] >= 1).all()
+    assert path["weight"].min() >= 0 < path["weight"].max()
+
+
+def test_networks_kept_are_those_of_the_weighted_strengths(fitted):
+    """Dead networks would cost time in every prediction."""
+    weights = fitted.dreg_path_["weight"]
+    kept = 5 * np.count_nonzero(weights)
+    assert len(fitted.estimator_weights_) == len(fitted.coefs_[0]) == kept
+    assert (fitted.estimator_weights_ > 0).all()
+    assert fitted.estimator_weights_.sum() == pytest.approx(weights.sum())
+    share = weights / weights.sum()
+    expected = np.exp(share @ np.log(STRENGTHS))
+    assert fitted.dreg_strength_ == pytest.approx(expected)
+
+
+def test_oof_score_is_honest_about_noise(noisy, fitted):
+    """The accuracy of predictions for rows that did not train, as score would have."""
+    X, y = noisy
+    assert 0.6 < fitted.oof_score_ < 0.95
+    one_sided = automatic(class_weight={0: 1.0, 1: 0.0}).fit(X, y)
+    assert one_sided.oof_score_ > fitted.oof_score_
+
+
+def test_an_untouched_fold_predicts_what_a_network_without_it_would(noisy):
+    """Members of one packed run must not see the rows held out from them."""
+    X, y = noisy
+    folds = list(StratifiedKFold(3).split(X, y))
+    changed = y.copy()
+    held_out = folds[0][1]
+    changed[held_out] = 1 - changed[held_out]
+    networks = [
+        automatic(cv=folds).fit(X, labels)._fitted_network() for labels in (y, changed)
+    ]
+    # Whatever is kept, it begins with the members of the first fold.
+    first = [network.take([0]).member_outputs(np.eye(6)) for network in networks]
+    assert not np.allclose(*[network.outputs(np.eye(6)) for network in networks])
+    if len(networks[0].member_weights) == len(networks[1].member_weights):
+        np.testing.assert_array_equal(*first)
+
+
+def test_rows_of_one_group_stay_together(noisy):
+    """Patients or days that leak between folds make every strength look good."""
+    X, y = noisy
+    groups = np.arange(len(y)) // 4
+    given = automatic(cv=GroupKFold(3)).fit(X, y, groups=groups)
+    listed = automatic(cv=list(GroupKFold(3).split(X, y, groups))).fit(X, y)
+    np.testing.assert_array_equal(given.predict_proba(X), listed.predict_proba(X))
+    automatic().fit(X, y, groups=groups)
+
+
+def test_positions_given_as_cv_are_those_of_the_rows_given(noisy):
+    """Rows of weight zero count as absent, without moving the other rows."""
+    X, y = noisy
+    weight = np.ones(len(y))
+    weight[:10] = 0.0
+    folds = list(StratifiedKFold(3).split(X, y))
+    moved = [
+        (train[train >= 10] - 10, held_out[held_out >= 10] - 10)
+        for train, held_out in folds
+    ]
+    weighted = automatic(cv=folds).fit(X, y, sample_weight=weight)
+    without = automatic(cv=moved).fit(X[10:], y[10:])
+    np.testing.assert_allclose(weighted.predict_proba(X), without.predict_proba(X))
+
+
+def test_any_number_of_folds_and_repeats(noisy):
+    """A splitter may hold rows out twice or never."""
+    X, y = noisy
+    model = automatic(cv=ShuffleSplit(2, test_size=0.3, random_state=0)).fit(X, y)
+    assert len(model.estimator_weights_) == 2 * np.count_nonzero(
+        model.dreg_path_["weight"]
+    )
+
+
+def test_small_tables_use_the_documented_fixed_strength(noisy):
+    """Held-out parts of a few rows can't tell strengths apart."""
+    X, y = noisy
+    model = automatic().fit(X[:49], y[:49])
+    fixed = automatic(dreg_strength=0.01).fit(X[:49], y[:49])
+    np.testing.assert_array_equal(model.predict_proba(X), fixed.predict_proba(X))
+    assert model.dreg_strength_ == 0.01
+    assert not hasattr(model, "dreg_path_")
+    assert hasattr(automatic(cv=3).fit(X[:49], y[:49]), "dreg_path_")
+
+
+def test_rare_classes_train_in_every_fold(noisy):
+    """A class that a fold has never seen would get probability zero there."""
+    X, y = noisy
+    y = y.copy()
+    y[:3] = 7
+    with pytest.warns(UserWarning, match=r"classes \[7\] have fewer than cv=5 rows"):
+        model = automatic().fit(X, y)
+    assert model.predict_proba(X).shape == (120, 3)
+    with pytest.warns(UserWarning):
+        folds = inner_folds(5, np.searchsorted(np.unique(y), y), np.unique(y), 0)
+    assert all({0, 1, 2} <= set(fold.training.tolist()) for fold in folds)
+
+
+def test_only_rare_classes_fall_back_to_the_fixed_strength():
+    """Many classes of few rows are a table as small as their rows."""
+    X, y = np.random.default_rng(0).normal(size=(80, 3)), np.arange(80) // 4
+    assert automatic(max_iter=2).fit(X, y).dreg_strength_ == 0.01
+
+
+def test_going_on_keeps_networks_strengths_and_weights(noisy):
+    """What was chosen from held-out rows can't be chosen again from these."""
+    X, y = noisy
+    model = automatic(warm_start=True).fit(X, y)
+    weights, path = model.estimator_weights_, model.dreg_path_
+    model.fit(X, y).partial_fit(X, y)
+    np.testing.assert_array_equal(model.estimator_weights_, weights)
+    assert model.dreg_path_ is path
+    model.set_params(warm_start=False, dreg_strength=0.1).fit(X, y)
+    assert not hasattr(model, "dreg_path_")
+    assert not hasattr(model, "oof_score_")
+
+
+def test_early_stopping_holds_out_rows_that_are_in_no_fold(noisy):
+    """The rows that stop a network must not also judge its strength."""
+    X, y = noisy
+    model = automatic(early_stopping=True, validation_fraction=0.25).fit(X, y)
+    assert len(model.validation_loss_curve_) <= 10
+    assert hasattr(model, "dreg_path_")
+
+
+def test_fewer_rows_in_a_fold_train_as_if_alone():
+    """Folds of unequal size are filled up; the filling must not train."""
+    from cr_sklearn._batches import PackedBatches, Rows
+
+    rows = Rows(torch.arange(9.0)[:, None], torch.arange(9), torch.ones(9))
+    sets = [np.arange(9), np.array([2, 4, 6])]
+    batches = PackedBatches(rows, 4, seeds=[0, 1], member_rows=sets)
+    seen = np.zeros((2, 9))
+    for batch in batches:
+        for member in range(2):
+            np.add.at(seen[member], batch.y[member], batch.weight[member].numpy())
+    np.testing.assert_allclose(seen[0], 1.0)
+    np.testing.assert_allclose(seen[1, [2, 4, 6]], 3.0)
+    assert seen[1].sum() == pytest.approx(9.0)
+
+
+@pytest.mark.parametrize(
+    "cv, groups, message",
+    [
+        ([(np.arange(100), np.arange(90, 120))], None, "10 rows both in training and"),
+        ([(np.arange(100), np.array([], int))], None, "holds out no row"),
+        ([(np.array([], int), np.arange(100))], None, "trains on no row"),
+        ([], None, "gives no inner fold"),
+        (3, np.zeros(120), "number of splits n_splits=3 greater"),
+        (GroupKFold(3), np.arange(120) % 2, "number of splits n_splits=3 greater"),
+        (GroupKFold(3), None, "'groups' parameter should not be None"),
+    ],
+    ids=["leak", "empty-test", "empty-train", "none", "one-group", "2-groups", "-"],
+)
+def test_folds_that_can_not_be_are_refused(noisy, cv, groups, message):
+    """Each would give a score that is not out of fold, or no score."""
+    with pytest.raises(ValueError, match=message):
+        automatic(cv=cv).fit(*noisy, groups=groups)
+
+
+def test_more_folds_than_any_class_has_rows_are_refused_when_asked_for(noisy):
+    """Nobody asks for 100 folds to get a fixed strength."""
+    with pytest.raises(ValueError, match="cv=100 is more than the rows of any class"):
+        automatic(cv=100).fit(*noisy)
+
+
+def test_a_class_that_a_fold_never_trains_on_is_refused(noisy):
+    """Its networks would call that class impossible."""
+    X, y = noisy
+    order = np.argsort(y)
+    halves = order[:60], order[60:]
+    with pytest.raises(ValueError, match=r"no row of the classes \[\d\]"):
+        automatic(cv=[halves, halves[::-1]]).fit(X, y)
+
+
+def test_members_of_a_search_are_every_strength_on_every_fold(noisy):
+    """The order that the choice relies on."""
+    _, y = noisy
+    search = StrengthSearch(inner_folds(4, y, np.unique(y), 0))
+    assert len(search.strengths) == len(search.member_rows) == 4 * len(STRENGTHS)
+    assert search.strengths[: len(STRENGTHS)].tolist() == list(STRENGTHS)
+    held_out = np.concatenate([fold.held_out for fold in search.folds])
+    assert sorted(held_out.tolist()) == list(range(120))
