@@ -224,8 +224,8 @@ class BaseChainzRule(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
         return self._fitted_network().outputs(encoded)
 
     def _sensitivity(self, network, encoded, standardised):
-        slope = self._encoder.input_slope(standardised)
-        jacobian = network.jacobian(encoded) * slope[:, None]
+        jacobian = network.jacobian(encoded)
+        jacobian = self._encoder.standardised_jacobian(jacobian, standardised)
         return np.linalg.norm(jacobian, axis=(1, 2))
 
     def _fitted_network(self):

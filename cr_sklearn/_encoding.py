@@ -3,6 +3,9 @@
 import numpy as np
 from sklearn.base import BaseEstimator
 
+from cr_sklearn._piecewise import PiecewiseLinear
+from cr_sklearn._quantiles import weighted_quantile
+
 # Standardised values are squashed smoothly into (-BOUND, BOUND).
 BOUND = 3.0
 # Standardised values are clipped here, where the bound is constant in float64.
@@ -34,50 +37,6 @@ def bound_slope(v):
     return np.hypot(1.0, v / BOUND) ** -3.0
 
 
-def weighted_quantile(x, q, weight):
-    """Quantiles in which a weight of 2 equals the row twice.
-
-    The averaged inverse of the weighted distribution function, column by column,
-    ignoring NaN.
-
-    Parameters
-    ----------
-    x : ndarray of shape (n, p)
-    q : sequence of float
-        In (0, 1).
-    weight : ndarray of shape (n,)
-        Positive.
-
-    Returns
-    -------
-    ndarray of shape (len(q), p)
-        NaN for a column without a value.
-
-    Examples
-    --------
-    >>> x = np.array([[1.0], [2.0], [10.0]])
-    >>> weighted_quantile(x, [0.5], np.array([1.0, 1.0, 2.0])).tolist()
-    [[6.0]]
-    """
-    order = np.argsort(x, axis=0, kind="stable")  # NaN last
-    values = np.take_along_axis(x, order, axis=0)
-    weights = np.where(np.isnan(values), 0.0, weight[order])
-    cumulated = np.cumsum(weights, axis=0)
-    total = cumulated[-1]
-    quantiles = np.full((len(q), x.shape[1]), np.nan)
-    for column in np.flatnonzero(total > 0):
-        # Rounding in the sum must not decide on which side of a tie q falls.
-        share = np.round(cumulated[:, column] / total[column], 12)
-        for row, level in enumerate(q):
-            low = np.searchsorted(share, level, side="left")
-            high = np.searchsorted(share, level, side="right")
-            # Only rows with a value can be meant.
-            last = np.searchsorted(share, 1.0, side="left")
-            low, high = min(low, last), min(high, last)
-            quantiles[row, column] = 0.5 * (values[low, column] + values[high, column])
-    return quantiles
-
-
 class TabularEncoder(BaseEstimator):
     r"""Encode the columns of a table as bounded network inputs.
 
@@ -89,7 +48,9 @@ class TabularEncoder(BaseEstimator):
     for missing values if training has any, which then stands for unseen categories
     too. Indicators are centred at their training mean: an unseen category without
     such a bucket is encoded as zeros, the average row. Columns that are constant in
-    training are left out.
+    training are left out. Last come the ramps of
+    :class:`~cr_sklearn._piecewise.PiecewiseLinear`, of the standardised values before
+    the bound.
 
     Parameters
     ----------
@@ -113,6 +74,7 @@ class TabularEncoder(BaseEstimator):
         Whether the column has an indicator for missing values.
     indicator_mean_ : ndarray
         Training means of all indicators.
+    ramps_ : PiecewiseLinear
     n_encoded_ : int
         Columns of the encoded matrix, at least 1.
     """
@@ -133,6 +95,7 @@ class TabularEncoder(BaseEstimator):
         self.n_features_in_ = columns.n_features
         self.is_categorical_ = columns.categorical_mask(self.categorical_features)
         self._fit_numeric(columns.numeric(self._declared_numeric), weight)
+        self.ramps_ = PiecewiseLinear().fit(self._standardise(columns), weight)
         self.categories_, self.missing_bucket_ = {}, {}
         for feature in np.flatnonzero(self.is_categorical_).tolist():
             values, missing = columns.categorical(feature)
@@ -142,7 +105,8 @@ class TabularEncoder(BaseEstimator):
                 self.missing_bucket_[feature] = bool(missing.any())
         indicators = self._indicators(columns)
         self.indicator_mean_ = np.average(indicators, axis=0, weights=weight)
-        n_encoded = len(self.numeric_features_) + indicators.shape[1]
+        n_ramps = len(self.ramps_.source_)
+        n_encoded = len(self.numeric_features_) + indicators.shape[1] + n_ramps
         self.n_encoded_ = max(n_encoded, 1)
         return self
 
@@ -155,40 +119,18 @@ class TabularEncoder(BaseEstimator):
         standardised : ndarray of shape (n, n_numeric)
             Numeric values before the bound, NaN where missing.
         """
-        numeric = columns.numeric(self._declared_numeric)
-        used = np.searchsorted(self._declared_numeric, self.numeric_features_)
-        # Far out, an overflow to infinity would still have the right sign.
-        with np.errstate(over="ignore"):
-            standardised = (numeric[:, used] - self.center_) / self.scale_
-        standardised = np.clip(standardised, -_FAR_OUT, _FAR_OUT)
-        encoded = np.zeros((len(numeric), self.n_encoded_))
-        encoded[:, : len(used)] = np.nan_to_num(bound(standardised))
-        centred = self._indicators(columns) - self.indicator_mean_
-        encoded[:, len(used) : len(used) + centred.shape[1]] = np.nan_to_num(centred)
-        return encoded, standardised
+        standardised = self._standardise(columns)
+        blocks = [
+            np.nan_to_num(bound(standardised)),
+            np.nan_to_num(self._indicators(columns) - self.indicator_mean_),
+            self.ramps_.transform(standardised),
+        ]
+        if not any(block.shape[1] for block in blocks):
+            blocks = [np.zeros((len(standardised), 1))]
+        return np.concatenate(blocks, axis=1), standardised
 
-    def input_slope(self, standardised):
-        """Derivative of each encoded column with respect to its standardised input.
-
-        Parameters
-        ----------
-        standardised : ndarray of shape (n, n_numeric)
-            From :meth:`transform`.
-
-        Returns
-        -------
-        ndarray of shape (n, n_encoded_)
-            The bound's slope for numeric columns, 0 where the value is missing; 1 for
-            indicators, which are inputs of the network in their own right.
-        """
-        slope = np.zeros((len(standardised), self.n_encoded_))
-        n_numeric = standardised.shape[1]
-        slope[:, :n_numeric] = np.nan_to_num(bound_slope(standardised))
-        slope[:, n_numeric : n_numeric + len(self.indicator_mean_)] = 1.0
-        return slope
-
-    def user_jacobian(self, jacobian, standardised):
-        """Jacobian by source column in the user's units.
+    def standardised_jacobian(self, jacobian, standardised):
+        """Jacobian by standardised numeric columns and by indicators.
 
         Parameters
         ----------
@@ -199,21 +141,56 @@ class TabularEncoder(BaseEstimator):
 
         Returns
         -------
+        ndarray of shape (n, n_outputs, n_numeric + n_indicators)
+            0 for missing values. Indicators are inputs of the network in their own
+            right.
+        """
+        n_numeric = standardised.shape[1]
+        n_inputs = n_numeric + len(self.indicator_mean_)
+        result = jacobian[:, :, :n_inputs].copy()
+        slope = np.nan_to_num(bound_slope(standardised))
+        result[:, :, :n_numeric] *= slope[:, None]
+        ramps = jacobian[:, :, n_inputs : n_inputs + len(self.ramps_.source_)]
+        ramps = ramps * self.ramps_.slope(standardised)[:, None]
+        # Ramps are sorted by source, so that each column's are one block.
+        sources, starts = np.unique(self.ramps_.source_, return_index=True)
+        if len(sources):
+            result[:, :, sources] += np.add.reduceat(ramps, starts, axis=2)
+        return result
+
+    def user_jacobian(self, jacobian, standardised):
+        """Jacobian by source column in the user's units.
+
+        Parameters
+        ----------
+        jacobian, standardised
+            As in :meth:`standardised_jacobian`.
+
+        Returns
+        -------
         ndarray of shape (n, n_outputs, n_features_in_)
             0 for columns that were constant in training; NaN where there is no
             derivative: categorical columns and missing values.
         """
         by_column = np.zeros((*jacobian.shape[:2], self.n_features_in_))
         by_column[:, :, self.is_categorical_] = np.nan
-        # bound_slope is NaN where the value is missing.
-        slope = bound_slope(standardised) / self.scale_
-        numeric = jacobian[:, :, : standardised.shape[1]] * slope[:, None]
-        by_column[:, :, self.numeric_features_] = numeric
+        numeric = self.standardised_jacobian(jacobian, standardised)
+        numeric = numeric[:, :, : standardised.shape[1]] / self.scale_
+        missing = np.isnan(standardised)[:, None]
+        by_column[:, :, self.numeric_features_] = np.where(missing, np.nan, numeric)
         return by_column
 
     @property
     def _declared_numeric(self):
         return np.flatnonzero(~self.is_categorical_)
+
+    def _standardise(self, columns):
+        numeric = columns.numeric(self._declared_numeric)
+        used = np.searchsorted(self._declared_numeric, self.numeric_features_)
+        # Far out, an overflow to infinity would still have the right sign.
+        with np.errstate(over="ignore"):
+            standardised = (numeric[:, used] - self.center_) / self.scale_
+        return np.clip(standardised, -_FAR_OUT, _FAR_OUT)
 
     @np.errstate(over="ignore")  # an infinite spread makes a column constant
     def _fit_numeric(self, numeric, weight):

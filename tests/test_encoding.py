@@ -11,8 +11,9 @@ from cr_sklearn._encoding import (
     TabularEncoder,
     bound,
     bound_slope,
-    weighted_quantile,
 )
+from cr_sklearn._piecewise import PiecewiseLinear
+from cr_sklearn._quantiles import weighted_quantile
 
 
 def encode(X, fitted_on=None, weight=None, **params):
@@ -60,7 +61,7 @@ def test_numeric_columns_are_centred_scaled_and_imputed_by_the_median():
     x = np.random.default_rng(0).normal(50.0, 10.0, size=(5000, 1))
     x[:500] = np.nan
     encoder, encoded, standardised = encode(x)
-    assert encoder.n_encoded_ == 2  # value and missing indicator
+    assert encoder.n_encoded_ == 1 + 1 + 8  # value, missing indicator, ramps
     assert abs(np.nanmedian(standardised)) < 1e-12
     assert np.nanstd(standardised) == pytest.approx(1.0, abs=0.03)
     np.testing.assert_array_equal(encoded[:500, 0], 0.0)
@@ -104,8 +105,8 @@ def test_all_dtypes_of_pandas(mixed_frame):
     assert names == ["city", "note", "owner", "flag"]
     assert np.isfinite(encoded).all()
     assert encoder.missing_bucket_ == {2: True, 3: True, 4: True, 5: False}
-    # income, rooms; 2 indicators; city 3+1; note 2+1; owner 2+1; flag 2
-    assert encoded.shape[1] == 2 + 2 + 4 + 3 + 3 + 2
+    # income, rooms; 2 indicators; city 3+1; note 2+1; owner 2+1; flag 2; ramps
+    assert encoded.shape[1] == 2 + 2 + 4 + 3 + 3 + 2 + (8 + 4)
 
 
 def test_pandas_and_polars_encode_alike(mixed_frame):
@@ -141,7 +142,7 @@ def test_categorical_features_as_in_hist_gradient_boosting(given):
     frame = pd.DataFrame({"code": [1, 2, 3, 1], "size": [1.0, 2.0, 3.0, 4.0]})
     encoder, encoded, _ = encode(frame, categorical_features=given)
     assert encoder.is_categorical_.tolist() == [True, False]
-    assert encoded.shape == (4, 1 + 3)
+    assert encoded.shape == (4, 1 + 3 + 3)
 
 
 def test_no_categorical_features_reads_booleans_as_numbers():
@@ -174,9 +175,12 @@ def test_weight_equals_repetition():
 
 def test_derivative_of_the_encoding_agrees_with_differences():
     """The Jacobian in the user's units is the network's times this."""
-    x = np.random.default_rng(0).normal(3.0, 20.0, size=(40, 2))
-    encoder, _, standardised = encode(x)
-    unit = np.broadcast_to(np.eye(2), (40, 2, 2))
+    rng = np.random.default_rng(0)
+    train = rng.normal(3.0, 20.0, size=(40, 2))
+    x = rng.normal(3.0, 20.0, size=(30, 2))  # off the knots, which are training values
+    encoder, _, standardised = encode(x, fitted_on=train)
+    n = encoder.n_encoded_
+    unit = np.broadcast_to(np.eye(n), (30, n, n))
     jacobian = encoder.user_jacobian(unit, standardised)
     for feature in range(2):
         step = 1e-5 * np.eye(2)[feature]
@@ -186,6 +190,43 @@ def test_derivative_of_the_encoding_agrees_with_differences():
         np.testing.assert_allclose(
             jacobian[:, :, feature], (above - below) / 2e-5, atol=1e-9
         )
+
+
+def test_ramps_add_up_to_a_rise_through_all_quantiles():
+    """Each holds an eighth of the rows, whatever the distribution's tails."""
+    x = np.random.default_rng(0).lognormal(0.0, 2.0, size=(4000, 1))
+    ramps = PiecewiseLinear().fit(x, np.ones(4000))
+    assert len(ramps.source_) == 8
+    rising = ramps.slope(x) > 0
+    np.testing.assert_allclose(rising.mean(axis=0), 1 / 8, atol=0.01)
+    total = ramps.transform(np.sort(x, axis=0)).sum(axis=1)
+    assert (np.diff(total) >= 0).all()
+    assert np.ptp(total) == pytest.approx(8 * 0.5)
+
+
+def test_columns_of_few_values_have_a_ramp_between_any_two():
+    """Ordered codes can then have any effect, like categories."""
+    x = np.column_stack([np.arange(20) % 2, np.arange(20) % 3, np.arange(20) % 5])
+    ramps = PiecewiseLinear().fit(x.astype(float), np.ones(20))
+    assert ramps.source_.tolist() == [1, 1, 2, 2, 2, 2]
+
+
+def test_wide_tables_have_fewer_ramps():
+    """Eight thousand inputs from a thousand columns would cost more than they tell."""
+    x = np.random.default_rng(0).normal(size=(50, 200))
+    assert len(PiecewiseLinear().fit(x, np.ones(50)).source_) == 400
+    x = np.tile(x, 2)
+    assert len(PiecewiseLinear().fit(x, np.ones(50)).source_) == 0
+
+
+def test_a_missing_value_is_the_average_ramp():
+    """Like the median in the column itself, it must say nothing."""
+    x = np.arange(40.0)[:, None]
+    x[::5] = np.nan
+    encoder, encoded, standardised = encode(x)
+    np.testing.assert_array_equal(encoded[::5, 2:], 0.0)
+    np.testing.assert_allclose(encoded[:, 2:].mean(axis=0), 0.0, atol=1e-12)
+    assert not encoder.ramps_.slope(standardised)[::5].any()
 
 
 def test_entries_without_a_derivative_are_nan():
@@ -207,8 +248,9 @@ def test_huge_values_encode_to_the_bound_without_warnings():
     encoder, _, _ = encode(np.arange(9.0)[:, None])
     encoded, standardised = encoder.transform(read_columns([[1e308], [-1e308]]))
     np.testing.assert_allclose(encoded[:, 0], [BOUND, -BOUND])
+    unit = np.ones((2, 1, encoder.n_encoded_))
     np.testing.assert_allclose(
-        encoder.input_slope(standardised)[:, 0], 0.0, atol=1e-200
+        encoder.standardised_jacobian(unit, standardised), 0.0, atol=1e-200
     )
 
 

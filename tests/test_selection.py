@@ -115,23 +115,6 @@ def test_oof_score_is_honest_about_noise(noisy, fitted):
     assert one_sided.oof_score_ > fitted.oof_score_
 
 
-def test_an_untouched_fold_predicts_what_a_network_without_it_would(noisy):
-    """Members of one packed run must not see the rows held out from them."""
-    X, y = noisy
-    folds = list(StratifiedKFold(3).split(X, y))
-    changed = y.copy()
-    held_out = folds[0][1]
-    changed[held_out] = 1 - changed[held_out]
-    networks = [
-        automatic(cv=folds).fit(X, labels)._fitted_network() for labels in (y, changed)
-    ]
-    # Whatever is kept, it begins with the members of the first fold.
-    first = [network.take([0]).member_outputs(np.eye(6)) for network in networks]
-    assert not np.allclose(*[network.outputs(np.eye(6)) for network in networks])
-    if len(networks[0].member_weights) == len(networks[1].member_weights):
-        np.testing.assert_array_equal(*first)
-
-
 def test_rows_of_one_group_stay_together(noisy):
     """Patients or days that leak between folds make every strength look good."""
     X, y = noisy

@@ -20,7 +20,15 @@ def make_rows(n=90, d=4, seed=0, weight=None):
     return Rows.from_arrays(x, y, weight, like=torch.zeros(1, dtype=torch.float64))
 
 
-def train(seeds, rows=None, progress=None, validation_rows=None, dropout=0.0, **given):
+def train(
+    seeds,
+    rows=None,
+    progress=None,
+    validation_rows=None,
+    member_rows=None,
+    dropout=0.0,
+    **given,
+):
     settings = {
         "max_iter": 6,
         "batch_size": 32,
@@ -45,6 +53,7 @@ def train(seeds, rows=None, progress=None, validation_rows=None, dropout=0.0, **
         make_rows() if rows is None else rows,
         TrainingSettings(**settings),
         seeds,
+        member_rows=member_rows,
         validation_rows=validation_rows,
         progress=progress,
     )
@@ -64,6 +73,21 @@ def test_a_member_trains_alone_as_it_does_packed(stream, dropout):
     alone, _ = train([7], dreg_strength=[0.01], **given)
     for one, two in zip(weights_of(alone, 0), weights_of(packed, 1), strict=True):
         np.testing.assert_allclose(one, two, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("batch_size", [32, 90])
+def test_a_member_never_sees_the_rows_held_out_from_it(batch_size):
+    """What it then says about them is out of fold, and strengths can be judged by it."""
+    rows = make_rows()
+    changed = rows._replace(x=rows.x.clone(), y=rows.y.clone())
+    changed.x[60:] += 100.0
+    changed.y[60:] = 1 - changed.y[60:]
+    given = {"member_rows": [np.arange(60), np.arange(90)], "batch_size": batch_size}
+    one, _ = train([0, 1], rows, **given)
+    two, _ = train([0, 1], changed, **given)
+    for before, after in zip(weights_of(one, 0), weights_of(two, 0), strict=True):
+        np.testing.assert_array_equal(before, after)
+    assert not np.allclose(weights_of(one, 1)[0], weights_of(two, 1)[0])
 
 
 def test_a_member_stops_early_alone_as_it_does_packed():
