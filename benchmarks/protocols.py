@@ -243,19 +243,18 @@ def _write_rows(rows, path):
 
 
 def _tasks(experiments):
-    tasks = {}
+    tasks, settings = {}, {}
     for experiment in experiments:
-        settings = {
-            name: settings_hash(make(0)) for name, make in experiment.models.items()
-        }
         for split in experiment.splits:
             for name, make in experiment.models.items():
+                if make not in settings:
+                    settings[make] = settings_hash(make(0))
                 key = (
                     experiment.dataset,
                     experiment.protocol,
                     name,
                     *split[:4],
-                    settings[name],
+                    settings[make],
                 )
                 tasks[key] = experiment.X, experiment.y, make, split
     return tasks

@@ -1,0 +1,110 @@
+"""What some libraries need around them to be models of the tabular suite."""
+
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
+from sklearn.compose import make_column_selector
+from sklearn.model_selection import ParameterSampler, RandomizedSearchCV
+from sklearn.preprocessing import LabelEncoder
+
+# A search tries no further candidate after this time. The rest of a fit's limit is left
+# for what was begun and for the last refit.
+SEARCH_SECONDS = 20
+CATEGORIES = make_column_selector(dtype_include="category")
+NUMBERS = make_column_selector(dtype_exclude="category")
+
+
+class TimedSearch(RandomizedSearchCV):
+    """Random search that proposes nothing more after :data:`SEARCH_SECONDS`.
+
+    The first candidate is always tried, and what was begun is finished.
+    """
+
+    def _run_search(self, evaluate_candidates):
+        start = time.perf_counter()
+        for candidate in ParameterSampler(
+            self.param_distributions, self.n_iter, random_state=self.random_state
+        ):
+            evaluate_candidates([candidate])
+            if time.perf_counter() - start > SEARCH_SECONDS:
+                break
+
+
+class LabelsAsNumbers(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
+    """For a library whose labels are 0 to K - 1."""
+
+    def __init__(self, estimator):
+        self.estimator = estimator
+
+    def fit(self, X, y):
+        encoder = LabelEncoder().fit(y)
+        self.classes_ = encoder.classes_
+        self.estimator_ = clone(self.estimator).fit(X, encoder.transform(y))
+        return self
+
+    def predict_proba(self, X):
+        return self.estimator_.predict_proba(X)
+
+    def predict(self, X):
+        return self.classes_[self.estimator_.predict(X)]
+
+
+class NamedCategories(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
+    """For CatBoost, which is told its categories and has none for missing values."""
+
+    def __init__(self, estimator):
+        self.estimator = estimator
+
+    def fit(self, X, y):
+        self.estimator_ = clone(self.estimator).fit(
+            _fill_categories(X), y, cat_features=CATEGORIES(X)
+        )
+        self.classes_ = self.estimator_.classes_
+        return self
+
+    def predict_proba(self, X):
+        return self.estimator_.predict_proba(_fill_categories(X))
+
+    def predict(self, X):
+        return self.estimator_.predict(_fill_categories(X)).ravel()
+
+
+class AutoGluon(ClassifierMixin, BaseEstimator):
+    """AutoGluon's predictor behind scikit-learn's methods."""
+
+    package = "autogluon.tabular"
+
+    def __init__(self, seconds, random_state=None):
+        self.seconds = seconds
+        self.random_state = random_state
+
+    def fit(self, X, y):
+        from autogluon.tabular import TabularPredictor
+
+        # It keeps its models on disk; the folder goes when the estimator does.
+        self._folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
+        self.predictor_ = TabularPredictor(
+            label="target",
+            eval_metric="log_loss",
+            path=str(Path(self._folder.name, "models")),
+            verbosity=0,
+        ).fit(X.assign(target=y), time_limit=self.seconds, num_cpus=1, num_gpus=0)
+        self.classes_ = np.asarray(self.predictor_.class_labels)
+        return self
+
+    def predict_proba(self, X):
+        return self.predictor_.predict_proba(X)[self.classes_].to_numpy()
+
+    def predict(self, X):
+        return self.predictor_.predict(X).to_numpy()
+
+
+def _fill_categories(X):
+    columns = {
+        name: X[name].cat.add_categories("(missing)").fillna("(missing)")
+        for name in CATEGORIES(X)
+    }
+    return X.assign(**columns)
