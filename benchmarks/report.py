@@ -181,6 +181,7 @@ def critical_differences(ax, places, p_values, labels, reference):
         The model that is drawn in colour.
     """
     names = {name: labels[name] for name in places.columns}
+    ax.spines["top"].set_visible(True)
     scikit_posthocs.critical_difference_diagram(
         places.mean().rename(names),
         p_values.rename(index=names, columns=names),

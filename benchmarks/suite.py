@@ -52,9 +52,12 @@ def load(folder, name, max_rows, without=()):
     """A data set, sampled to ``max_rows``, without the columns ``without``.
 
     Classes with fewer rows than there are folds are dropped. All columns that are not
-    numbers become categories.
+    numbers become categories. Rows are shuffled: some sets are sorted, and some models
+    validate on folds of neighbouring rows.
     """
     X, y = load_tabular(folder, name)
+    X = X.sample(frac=1, random_state=0)
+    y = y[X.index]
     n_rows, n_classes = len(X), y.nunique()
     X = X.drop(columns=list(without))
     others = X.select_dtypes(exclude="number").columns

@@ -265,6 +265,7 @@ def _draw_time(result):
             color=colour,
         )
     ax.set_xscale("log")
+    ax.xaxis.set_major_formatter("{x:g}")
     ax.margins(x=0.15)
     ax.invert_yaxis()
     ax.grid(alpha=0.3)
@@ -282,6 +283,7 @@ def _protocol_text(result):
         for name, table in used.items()
         if table.n_dropped_classes
     }
+    without_score, n_pairs = _without_score(rows)
     classes = (
         f"Classes with fewer than {suite.MIN_CLASS_ROWS} rows are dropped: "
         + ", ".join(f"{count} of {name}" for name, count in dropped.items())
@@ -302,10 +304,9 @@ def _protocol_text(result):
         "where it shares the last place: "
         f"{(rows['status'] == 'timeout').sum()} fits took longer, "
         f"{rows['status'].str.startswith('failed').sum()} failed, and "
-        f"{_without_score(result)} of "
-        f"{rows[['dataset', 'model']].drop_duplicates().shape[0]} pairs of set and "
-        f"model have no score. All {len(rows)} fits together took "
-        f"{rows['fit_seconds'].sum() / 60:.0f} core-minutes."
+        f"{without_score} of {n_pairs} pairs of set and model have no score. All "
+        f"{len(rows)} fits together took {rows['fit_seconds'].sum() / 60:.0f} "
+        "core-minutes."
     )
 
 

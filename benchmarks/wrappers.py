@@ -10,18 +10,36 @@ from sklearn.compose import make_column_selector
 from sklearn.model_selection import ParameterSampler, RandomizedSearchCV
 from sklearn.preprocessing import LabelEncoder
 
-# A search tries no further candidate after this time. The rest of a fit's limit is left
-# for what was begun and for the last refit.
-SEARCH_SECONDS = 20
 CATEGORIES = make_column_selector(dtype_include="category")
 NUMBERS = make_column_selector(dtype_exclude="category")
 
 
 class TimedSearch(RandomizedSearchCV):
-    """Random search that proposes nothing more after :data:`SEARCH_SECONDS`.
+    """Random search that proposes no further candidate after ``seconds``.
 
     The first candidate is always tried, and what was begun is finished.
     """
+
+    def __init__(
+        self,
+        estimator,
+        param_distributions,
+        *,
+        n_iter,
+        scoring,
+        cv,
+        random_state,
+        seconds,
+    ):
+        super().__init__(
+            estimator,
+            param_distributions,
+            n_iter=n_iter,
+            scoring=scoring,
+            cv=cv,
+            random_state=random_state,
+        )
+        self.seconds = seconds
 
     def _run_search(self, evaluate_candidates):
         start = time.perf_counter()
@@ -29,7 +47,7 @@ class TimedSearch(RandomizedSearchCV):
             self.param_distributions, self.n_iter, random_state=self.random_state
         ):
             evaluate_candidates([candidate])
-            if time.perf_counter() - start > SEARCH_SECONDS:
+            if time.perf_counter() - start > self.seconds:
                 break
 
 
@@ -52,15 +70,23 @@ class LabelsAsNumbers(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         return self.classes_[self.estimator_.predict(X)]
 
 
-class NamedCategories(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
-    """For CatBoost, which is told its categories and has none for missing values."""
+class TimedCatBoost(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
+    """For CatBoost, which is told its categories and has none for missing values.
 
-    def __init__(self, estimator):
+    It grows no tree after ``seconds``: its default of 1000 can take minutes with many
+    categories and classes, and fewer trees do better than none.
+    """
+
+    def __init__(self, estimator, seconds):
         self.estimator = estimator
+        self.seconds = seconds
 
     def fit(self, X, y):
         self.estimator_ = clone(self.estimator).fit(
-            _fill_categories(X), y, cat_features=CATEGORIES(X)
+            _fill_categories(X),
+            y,
+            cat_features=CATEGORIES(X),
+            callbacks=[_Until(time.perf_counter() + self.seconds)],
         )
         self.classes_ = self.estimator_.classes_
         return self
@@ -100,6 +126,16 @@ class AutoGluon(ClassifierMixin, BaseEstimator):
 
     def predict(self, X):
         return self.predictor_.predict(X).to_numpy()
+
+
+class _Until:
+    """Callback of CatBoost."""
+
+    def __init__(self, end):
+        self.end = end
+
+    def after_iteration(self, info):
+        return time.perf_counter() < self.end
 
 
 def _fill_categories(X):
