@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 
 from benchmarks import report, suite
@@ -183,7 +184,7 @@ def seconds(result):
     """Seconds by model: of a fit, of a prediction, of all fits; fits without scores."""
     fits = result.rows.groupby("model", sort=False)
     table = fits[["fit_seconds", "predict_seconds"]].median()
-    table["mlp_ratio"] = table["fit_seconds"] / table["fit_seconds"].get("mlp")
+    table["mlp_ratio"] = table["fit_seconds"] / table["fit_seconds"].get("mlp", np.nan)
     table["core_minutes"] = fits["fit_seconds"].sum() / 60
     status = result.rows["status"]
     for name, chosen in {
@@ -310,11 +311,10 @@ def _protocol_text(result):
     )
 
 
-def _without_score(result):
-    ok = result.rows["status"].eq("ok")
-    return int(
-        (~ok.groupby([result.rows["dataset"], result.rows["model"]]).all()).sum()
-    )
+def _without_score(rows):
+    """Number of pairs of set and model with a fit that has no scores, and of all."""
+    complete = (rows["status"] == "ok").groupby([rows["dataset"], rows["model"]]).all()
+    return int((~complete).sum()), len(complete)
 
 
 def _rank_text(result):

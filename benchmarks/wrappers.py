@@ -73,8 +73,9 @@ class LabelsAsNumbers(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
 class TimedCatBoost(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     """For CatBoost, which is told its categories and has none for missing values.
 
-    It grows no tree after ``seconds``: its default of 1000 can take minutes with many
-    categories and classes, and fewer trees do better than none.
+    It grows no tree after ``seconds``: its default of 1000 can take minutes, and fewer
+    do better than none. With more than 10 classes, categories of up to 10 values are
+    one-hot: target statistics for every class would leave time for ten trees.
     """
 
     def __init__(self, estimator, seconds):
@@ -82,11 +83,15 @@ class TimedCatBoost(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         self.seconds = seconds
 
     def fit(self, X, y):
-        self.estimator_ = clone(self.estimator).fit(
+        end = time.perf_counter() + self.seconds
+        model = clone(self.estimator)
+        if len(np.unique(y)) > 10:
+            model.set_params(one_hot_max_size=10)
+        self.estimator_ = model.fit(
             _fill_categories(X),
             y,
             cat_features=CATEGORIES(X),
-            callbacks=[_Until(time.perf_counter() + self.seconds)],
+            callbacks=[_Until(end)],
         )
         self.classes_ = self.estimator_.classes_
         return self

@@ -313,7 +313,7 @@ class TestReport:
         ]
 
         def call(*args):
-            tabular.main([str(arg) for arg in [*where, "--jobs", 1, *args]])
+            tabular.main([str(arg) for arg in [*where, *args]])
 
         return call
 
