@@ -124,10 +124,15 @@ def in_common(rows, models):
     return rows[tried == len(models)]
 
 
+def by_set(rows, metrics):
+    """Means over the splits, by set and model; NaN where any fit has no score."""
+    fits = rows.groupby(["dataset", "model"], sort=False)[metrics]
+    return fits.agg(lambda values: values.mean(skipna=False))
+
+
 def mean_scores(rows, metric):
-    """Means over the splits, by set (rows) and model; NaN where any fit has none."""
-    means = rows.groupby(["dataset", "model"], sort=False)[metric].mean(skipna=False)
-    return means.unstack("model")[rows["model"].unique()]
+    """Means over the splits, by set (rows) and model (columns)."""
+    return by_set(rows, metric).unstack("model")[rows["model"].unique()]
 
 
 def ranks(scores, metric):

@@ -135,7 +135,7 @@ def publish(folder, result, made_by):
         "ranks": pd.concat(ranks, names=["sets"]).reset_index("sets"),
         "comparisons": suite.compare_over_sets(result.main_rows, REFERENCE, TESTED),
         "seconds": seconds(result).reset_index(),
-        "sets": _scores_by_set(result),
+        "sets": suite.by_set(result.main_rows, TESTED + FURTHER).reset_index(),
     }
     for name, table in tables.items():
         report.write_csv(table, Path(folder, f"tabular_{name}.csv"), made_by)
@@ -361,11 +361,3 @@ def _first_fold_text(result):
         f"{n_sets} sets alone, so these ranks are less certain.\n\n"
         + report.markdown(score_table(result.first_rows, TESTED))
     )
-
-
-def _scores_by_set(result):
-    """Means over the splits by set, model and metric, in tidy columns."""
-    fits = result.main_rows.groupby(["dataset", "model"], sort=False)
-    means = fits[TESTED + FURTHER].mean(skipna=False)
-    means.insert(0, "n_fits", fits.size())
-    return means.reset_index()

@@ -127,7 +127,9 @@ class AutoGluon(ClassifierMixin, BaseEstimator):
         return self
 
     def predict_proba(self, X):
-        return self.predictor_.predict_proba(X)[self.classes_].to_numpy()
+        # In single precision they may not sum to one.
+        probabilities = self.predictor_.predict_proba(X)[self.classes_].to_numpy(float)
+        return probabilities / probabilities.sum(axis=1, keepdims=True)
 
     def predict(self, X):
         return self.predictor_.predict(X).to_numpy()
