@@ -152,6 +152,26 @@ def normalised(scores, metric):
     return gains.mask(scores.eq(high, axis=0), 1.0).fillna(0.0)
 
 
+def summarise(rows, metrics):
+    """Mean rank, mean and normalised score by metric and model, best rank first.
+
+    The mean is over the sets on which every model has a score.
+    """
+    results = []
+    for metric in metrics:
+        scores = mean_scores(rows, metric)
+        table = pd.DataFrame(
+            {
+                "metric": metric,
+                "mean_rank": ranks(scores, metric).mean(),
+                "mean": scores.dropna().mean(),
+                "normalised": normalised(scores, metric).mean(),
+            }
+        )
+        results.append(table.sort_values("mean_rank", kind="stable").reset_index())
+    return pd.concat(results, ignore_index=True)
+
+
 def nemenyi(places):
     """Matrix of p for the hypothesis that two models have the same mean rank.
 

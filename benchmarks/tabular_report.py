@@ -57,26 +57,6 @@ class Result(NamedTuple):
         return {title: part for title, part in parts.items() if len(part)}
 
 
-def summarise(rows, metrics):
-    """Mean rank, mean and normalised score by metric and model, best rank first.
-
-    The mean is over the sets on which every model has a score.
-    """
-    results = []
-    for metric in metrics:
-        scores = suite.mean_scores(rows, metric)
-        table = pd.DataFrame(
-            {
-                "metric": metric,
-                "mean_rank": suite.ranks(scores, metric).mean(),
-                "mean": scores.dropna().mean(),
-                "normalised": suite.normalised(scores, metric).mean(),
-            }
-        )
-        results.append(table.sort_values("mean_rank", kind="stable").reset_index())
-    return pd.concat(results, ignore_index=True)
-
-
 def write(folder, result, made_by):
     """Write ``report.md`` and its figures.
 
@@ -101,8 +81,8 @@ def write(folder, result, made_by):
         + report.markdown(time_table(result))
         + "\n\n![Rank by seconds](time.png)",
         _first_fold_text(result),
-        "## Sets\n\nMean log-loss over the splits; rows and classes are those that "
-        "were fitted.\n\n" + report.markdown(set_table(result)),
+        "## Sets\n\nMean log-loss over the splits; rows, columns and classes are those "
+        "that were fitted.\n\n" + report.markdown(set_table(result)),
         "## Models\n\n"
         + report.markdown(
             pd.DataFrame(
@@ -127,10 +107,12 @@ def terminal(result):
 def publish(folder, result, made_by):
     """Write the numbers of the tables as small CSV files."""
     ranks = {
-        title: summarise(rows, TESTED + FURTHER)
+        title: suite.summarise(rows, TESTED + FURTHER)
         for title, rows in result.groups().items()
     }
-    ranks["First fold of each set"] = summarise(result.first_rows, TESTED + FURTHER)
+    ranks["First fold of each set"] = suite.summarise(
+        result.first_rows, TESTED + FURTHER
+    )
     tables = {
         "ranks": pd.concat(ranks, names=["sets"]).reset_index("sets"),
         "comparisons": suite.compare_over_sets(result.main_rows, REFERENCE, TESTED),
@@ -143,7 +125,7 @@ def publish(folder, result, made_by):
 
 def score_table(rows, metrics):
     """One row per model, ordered by its rank in the first metric."""
-    table = summarise(rows, metrics)
+    table = suite.summarise(rows, metrics)
     order = table.loc[table["metric"] == metrics[0], "model"]
     columns = {"Model": [LABELS[name] for name in order]}
     for column, title, digits in [
@@ -202,7 +184,7 @@ def time_table(result):
         {
             "Model": [LABELS[name] for name in table.index],
             "Fit s": table["fit_seconds"].map("{:.2f}".format),
-            "By MLP's": table["mlp_ratio"].map("{:.1f}".format),
+            "Times the MLP's": table["mlp_ratio"].map("{:.1f}".format),
             "Predict s": table["predict_seconds"].map("{:.3f}".format),
             "All fits, core-minutes": table["core_minutes"].map("{:.1f}".format),
             "Fits": table["n_fits"],

@@ -10,8 +10,16 @@ from sklearn.compose import make_column_selector
 from sklearn.model_selection import ParameterSampler, RandomizedSearchCV
 from sklearn.preprocessing import LabelEncoder
 
-CATEGORIES = make_column_selector(dtype_include="category")
-NUMBERS = make_column_selector(dtype_exclude="category")
+
+class ColumnsByDtype(make_column_selector):
+    """Selector that says what it selects: the hash of a model's settings reads it."""
+
+    def __repr__(self):
+        return f"ColumnsByDtype({self.dtype_include!r}, {self.dtype_exclude!r})"
+
+
+CATEGORIES = ColumnsByDtype(dtype_include="category")
+NUMBERS = ColumnsByDtype(dtype_exclude="category")
 
 
 class TimedSearch(RandomizedSearchCV):

@@ -1,6 +1,7 @@
 import re
 import signal
 import time
+from importlib.util import find_spec
 
 import numpy as np
 import pandas as pd
@@ -385,6 +386,13 @@ SHORT = {
 
 
 class TestModels:
+    def test_settings_are_the_same_in_every_process(self):
+        # A memory address in them would fit everything anew after each restart.
+        for name, model in tabular_models.MODELS.items():
+            if find_spec(tabular_models.LIBRARIES.get(name, "sklearn").split(".")[0]):
+                text = model.make(0).__repr__(N_CHAR_MAX=10**6)
+                assert " at 0x" not in text, name
+
     @pytest.mark.parametrize("name", tabular_models.MODELS)
     # What other libraries warn of is theirs.
     @pytest.mark.filterwarnings("ignore")
