@@ -386,6 +386,8 @@ SHORT = {
 
 
 class TestModels:
+    # What other libraries warn of is theirs.
+    @pytest.mark.filterwarnings("ignore")
     def test_settings_are_the_same_in_every_process(self):
         # A memory address in them would fit everything anew after each restart.
         for name, model in tabular_models.MODELS.items():
@@ -394,7 +396,6 @@ class TestModels:
                 assert " at 0x" not in text, name
 
     @pytest.mark.parametrize("name", tabular_models.MODELS)
-    # What other libraries warn of is theirs.
     @pytest.mark.filterwarnings("ignore")
     def test_takes_categories_gaps_and_text_labels(self, name, tables):
         # A peer that needs a cleaner table than ChainzRule's would fail in the suite.
