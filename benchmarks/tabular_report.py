@@ -136,7 +136,9 @@ def score_table(rows, metrics):
         wide = table.pivot(index="model", columns="metric", values=column).loc[order]
         for metric in metrics:
             name = f"{TITLES[metric]} {title}".strip()
-            columns[name] = wide[metric].map(f"{{:.{digits}f}}".format).to_list()
+            columns[name] = [
+                report.format_mean_sd(value, np.nan, digits) for value in wide[metric]
+            ]
     return pd.DataFrame(columns)
 
 
@@ -184,7 +186,9 @@ def time_table(result):
         {
             "Model": [LABELS[name] for name in table.index],
             "Fit s": table["fit_seconds"].map("{:.2f}".format),
-            "Times the MLP's": table["mlp_ratio"].map("{:.1f}".format),
+            "Times the MLP's": [
+                report.format_mean_sd(x, np.nan, 1) for x in table["mlp_ratio"]
+            ],
             "Predict s": table["predict_seconds"].map("{:.3f}".format),
             "All fits, core-minutes": table["core_minutes"].map("{:.1f}".format),
             "Fits": table["n_fits"],
