@@ -75,7 +75,7 @@ def data_folder():
     return Path(folder)
 
 
-def load_tabular(folder, name, max_rows):
+def load_tabular(folder, name, max_rows=None):
     """A table of a folder of parquet files whose last column is ``target``.
 
     Parameters
@@ -83,7 +83,7 @@ def load_tabular(folder, name, max_rows):
     folder : path-like
     name : str
         File name without its suffix.
-    max_rows : int
+    max_rows : int, default=None
         Larger tables are sampled, always the same rows.
 
     Returns
@@ -104,7 +104,7 @@ def load_tabular(folder, name, max_rows):
         raise ValueError(
             f"The last column of {path} must be 'target', it is {X.columns[-1]!r}."
         )
-    if len(X) > max_rows:
+    if max_rows is not None and len(X) > max_rows:
         X = X.sample(max_rows, random_state=0)
     y = X.pop("target").astype(str)
     return X.reset_index(drop=True), y.reset_index(drop=True)

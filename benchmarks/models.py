@@ -23,6 +23,23 @@ from cr_sklearn import ChainzRuleClassifier
 # Budget of every "tuned" model, so that none of them gets more than another.
 N_CANDIDATES = 16
 N_INNER_FOLDS = 3
+SVM_DISTRIBUTIONS = {
+    "estimator__C": np.logspace(-2, 3, 11),
+    "estimator__gamma": np.logspace(-4, 0, 9),
+}
+XGBOOST_DISTRIBUTIONS = {
+    "n_estimators": [50, 100, 200, 300],
+    "learning_rate": np.logspace(-2, -0.5, 7),
+    "max_depth": [1, 2, 3, 4, 6, 8],
+    "min_child_weight": [1, 2, 5, 10, 20],
+    "subsample": [0.5, 0.6, 0.7, 0.8, 0.9, 1.0],
+    "colsample_bytree": [0.5, 0.6, 0.7, 0.8, 0.9, 1.0],
+    "reg_lambda": np.logspace(-1, 2, 7),
+}
+TUNED = (
+    f"random search, {N_CANDIDATES} candidates, {N_INNER_FOLDS} inner folds, best by "
+    "log-loss"
+)
 
 
 class Model(NamedTuple):
@@ -33,20 +50,21 @@ class Model(NamedTuple):
     make: Callable
 
 
-def select(names):
-    """Return the models of these names, in the order of :data:`MODELS`.
+def select(names, among=None):
+    """Return the models of these names, in the order of ``among`` (:data:`MODELS`).
 
     Raises
     ------
     ValueError
         If a name is unknown.
     """
-    unknown = sorted(set(names) - set(MODELS))
+    known = MODELS if among is None else among
+    unknown = sorted(set(names) - set(known))
     if unknown:
         raise ValueError(
-            f"Unknown models: {', '.join(unknown)}. Known are: {', '.join(MODELS)}."
+            f"Unknown models: {', '.join(unknown)}. Known are: {', '.join(known)}."
         )
-    return {name: model for name, model in MODELS.items() if name in names}
+    return {name: model for name, model in known.items() if name in names}
 
 
 def _impute():
@@ -57,9 +75,9 @@ def _scaled(model):
     return make_pipeline(_impute(), StandardScaler(), model)
 
 
-def _search(model, distributions, seed):
+def random_search(model, distributions, seed, search=RandomizedSearchCV):
     """Random search by inner cross-validation, refitted on all training rows."""
-    return RandomizedSearchCV(
+    return search(
         model,
         {name: np.asarray(values).tolist() for name, values in distributions.items()},
         n_iter=N_CANDIDATES,
@@ -77,22 +95,18 @@ def _logistic_regression(seed):
     return _scaled(LogisticRegression(max_iter=1000))
 
 
-def _calibrated_svm(n_folds):
+def calibrated_svm(n_folds):
     return CalibratedClassifierCV(
         SVC(), method="sigmoid", cv=StratifiedKFold(n_folds), ensemble=False
     )
 
 
 def _svm(seed):
-    return _scaled(_calibrated_svm(5))
+    return _scaled(calibrated_svm(5))
 
 
 def _svm_tuned(seed):
-    distributions = {
-        "estimator__C": np.logspace(-2, 3, 11),
-        "estimator__gamma": np.logspace(-4, 0, 9),
-    }
-    return _scaled(_search(_calibrated_svm(3), distributions, seed))
+    return _scaled(random_search(calibrated_svm(3), SVM_DISTRIBUTIONS, seed))
 
 
 def _random_forest(seed):
@@ -108,16 +122,7 @@ def _xgboost(seed):
 
 
 def _xgboost_tuned(seed):
-    distributions = {
-        "n_estimators": [50, 100, 200, 300],
-        "learning_rate": np.logspace(-2, -0.5, 7),
-        "max_depth": [1, 2, 3, 4, 6, 8],
-        "min_child_weight": [1, 2, 5, 10, 20],
-        "subsample": [0.5, 0.6, 0.7, 0.8, 0.9, 1.0],
-        "colsample_bytree": [0.5, 0.6, 0.7, 0.8, 0.9, 1.0],
-        "reg_lambda": np.logspace(-1, 2, 7),
-    }
-    return _search(_xgboost(seed), distributions, seed)
+    return random_search(_xgboost(seed), XGBOOST_DISTRIBUTIONS, seed)
 
 
 def _hist_gradient_boosting(seed):
@@ -128,10 +133,6 @@ def _mlp(seed):
     return _scaled(MLPClassifier(random_state=seed))
 
 
-_TUNED = (
-    f"random search, {N_CANDIDATES} candidates, {N_INNER_FOLDS} inner folds, best by "
-    "log-loss"
-)
 _RELU = "our network and training with ReLU and without DREG, all else default"
 
 MODELS = {
@@ -149,7 +150,7 @@ MODELS = {
     ),
     "svm_tuned": Model(
         "SVM, tuned",
-        f"C in 0.01..1000, gamma in 0.0001..1; {_TUNED}; the rest as SVM, Platt's "
+        f"C in 0.01..1000, gamma in 0.0001..1; {TUNED}; the rest as SVM, Platt's "
         "method with 3 folds",
         _svm_tuned,
     ),
@@ -161,7 +162,7 @@ MODELS = {
     "xgb": Model("XGBoost", "its defaults, missing values as they are", _xgboost),
     "xgb_tuned": Model(
         "XGBoost, tuned",
-        f"rounds, step size, depth, child weight, row and column shares, L2; {_TUNED}",
+        f"rounds, step size, depth, child weight, row and column shares, L2; {TUNED}",
         _xgboost_tuned,
     ),
     "hgb": Model(

@@ -10,7 +10,7 @@ import time
 import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
-from importlib import import_module
+from importlib import import_module, metadata
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,16 +20,11 @@ import torch
 from joblib import Parallel, delayed, parallel_config
 from sklearn import config_context
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.metrics import (
-    accuracy_score,
-    balanced_accuracy_score,
-    brier_score_loss,
-    log_loss,
-    roc_auc_score,
-)
 from sklearn.model_selection import RepeatedStratifiedKFold, train_test_split
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
+
+from benchmarks.evaluation import METRICS, SECONDS, FitTimeout, evaluate
 
 KEY = [
     "dataset",
@@ -41,11 +36,11 @@ KEY = [
     "seed",
     "settings",
 ]
-METRICS = ["accuracy", "balanced_accuracy", "roc_auc", "log_loss", "brier", "tau"]
-SECONDS = ["fit_seconds", "predict_seconds"]
-COLUMNS = [*KEY, "n_train", "n_test", *METRICS, *SECONDS]
+COLUMNS = [*KEY, "n_train", "n_test", *METRICS, *SECONDS, "status"]
+# Columns that older files lack, and what they are there.
+_LATER = {"ece": "nan", "status": "ok"}
 _TYPES = {
-    **dict.fromkeys(["dataset", "protocol", "model", "settings"], object),
+    **dict.fromkeys(["dataset", "protocol", "model", "settings", "status"], object),
     **dict.fromkeys(["repeat", "fold", "seed", "n_train", "n_test"], int),
     **dict.fromkeys(["fraction", *METRICS, *SECONDS], float),
 }
@@ -121,13 +116,21 @@ def settings_hash(estimator):
         for part in parts
         if hasattr(part, "get_params")
     }
-    versions = [
-        f"{name} {import_module(name).__version__}" for name in sorted(packages)
-    ]
+    # Our own wrappers have no version; they may name the package that they wrap.
+    packages = packages - {"benchmarks"} | {
+        part.package for part in parts if hasattr(part, "package")
+    }
+    versions = [f"{name} {package_version(name)}" for name in sorted(packages)]
     return hashlib.sha256("\n".join([text, *versions]).encode()).hexdigest()[:10]
 
 
-def run(experiments, path, *, n_jobs=2, progress=False):
+def package_version(name):
+    """Version of a package, from the package itself or from how it was installed."""
+    found = getattr(import_module(name), "__version__", None)
+    return found or metadata.version(name)
+
+
+def run(experiments, path, *, n_jobs=2, progress=False, time_limit=None):
     """Fit what is not yet recorded, and return the rows of these experiments.
 
     Parameters
@@ -140,11 +143,16 @@ def run(experiments, path, *, n_jobs=2, progress=False):
         Processes, each on one thread.
     progress : bool, default=False
         Whether to show a bar on the error stream.
+    time_limit : float, default=None
+        Seconds that a fit may take. With a limit, a fit that exceeds it or fails is
+        recorded without scores and the others go on; without, the first that fails
+        ends the run.
 
     Returns
     -------
     DataFrame
         One row per fit, with :data:`COLUMNS`, in the order of the experiments.
+        ``status`` is "ok", "timeout", or "failed: " and the class of the error.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -167,24 +175,39 @@ def run(experiments, path, *, n_jobs=2, progress=False):
         # batch_size=1, so that no finished fit waits for others to be recorded.
         with parallel_config("loky", n_jobs=n_jobs, inner_max_num_threads=1):
             rows = Parallel(return_as="generator_unordered", batch_size=1)(
-                delayed(_fit_row)(key, *task) for key, task in missing.items()
+                delayed(_fit_row)(key, *task, time_limit)
+                for key, task in missing.items()
             )
             for row in rows:
                 writer.writerow(row)
                 file.flush()
-                bar.set_postfix_str(row["model"], refresh=False)
+                bar.set_postfix_str(f"{row['dataset']} {row['model']}", refresh=False)
                 bar.update()
+    return recorded(experiments, path)
+
+
+def recorded(experiments, path):
+    """Rows of these experiments that the file holds, in the experiments' order."""
     rows = read_rows(path)
-    position = {key: i for i, key in enumerate(wanted)}
+    position = {key: i for i, key in enumerate(_tasks(experiments))}
     rows["order"] = [position.get(_key(row), -1) for row in rows.to_dict("records")]
     rows = rows[rows["order"] >= 0].drop_duplicates("order").sort_values("order")
     return rows.drop(columns="order").reset_index(drop=True)
 
 
+def forget(path, datasets, models):
+    """Remove the rows of these models on these data sets from the file."""
+    rows = read_rows(path)
+    gone = rows["dataset"].isin(datasets) & rows["model"].isin(models)
+    if gone.any():
+        _write_rows(rows[~gone], path)
+
+
 def read_rows(path):
     """Rows recorded so far.
 
-    A last line that was cut off in the middle is removed from the file.
+    A last line that was cut off in the middle is removed from the file, and columns
+    that it lacks because it is older are added to it.
 
     Raises
     ------
@@ -199,6 +222,9 @@ def read_rows(path):
     if not complete:
         return pd.DataFrame(columns=COLUMNS)
     rows = pd.read_csv(path, dtype=object, keep_default_na=False)
+    if list(rows.columns) == [name for name in COLUMNS if name not in _LATER]:
+        rows = rows.assign(**_LATER)[COLUMNS]
+        _write_rows(rows, path)
     if list(rows.columns) != COLUMNS:
         raise ValueError(
             f"{path} was written by another version of the benchmark: its columns are "
@@ -208,20 +234,27 @@ def read_rows(path):
     return rows.astype(_TYPES)
 
 
+def _write_rows(rows, path):
+    """Replace the file, at once: a run that is stopped here must lose nothing."""
+    path = Path(path)
+    new = path.with_name(f"{path.name}.new")
+    rows.to_csv(new, index=False, na_rep="nan", lineterminator="\n")
+    new.replace(path)
+
+
 def _tasks(experiments):
-    tasks = {}
+    tasks, settings = {}, {}
     for experiment in experiments:
-        settings = {
-            name: settings_hash(make(0)) for name, make in experiment.models.items()
-        }
         for split in experiment.splits:
             for name, make in experiment.models.items():
+                if make not in settings:
+                    settings[make] = settings_hash(make(0))
                 key = (
                     experiment.dataset,
                     experiment.protocol,
                     name,
                     *split[:4],
-                    settings[name],
+                    settings[make],
                 )
                 tasks[key] = experiment.X, experiment.y, make, split
     return tasks
@@ -231,8 +264,15 @@ def _key(row):
     return tuple(row[name] for name in KEY)
 
 
-def _fit_row(key, X, y, make, split):
+def _fit_row(key, X, y, make, split, time_limit):
     train, test = split.train, split.test
+    row = {
+        **dict(zip(KEY, key, strict=True)),
+        "n_train": len(train),
+        "n_test": len(test),
+        **dict.fromkeys([*METRICS, *SECONDS], np.nan),
+    }
+    start = time.perf_counter()
     try:
         with _one_thread(), warnings.catch_warnings():
             # A default number of epochs that does not suffice is part of the default.
@@ -243,42 +283,20 @@ def _fit_row(key, X, y, make, split):
                 _take(y, train),
                 _take(X, test),
                 _take(y, test),
+                time_limit,
             )
+    except FitTimeout:
+        status = "timeout"
     except Exception as error:
-        fit = ", ".join(f"{name} {value}" for name, value in zip(KEY, key, strict=True))
-        raise RuntimeError(f"This fit failed: {fit}: {error}") from error
-    sizes = {"n_train": len(train), "n_test": len(test)}
-    return {**dict(zip(KEY, key, strict=True)), **sizes, **scores}
-
-
-def evaluate(model, X_train, y_train, X_test, y_test):
-    """Fit a classifier and return its metrics and seconds on the test rows.
-
-    With more than two classes ROC-AUC is the mean over pairs of classes, and there is
-    no Brier score.
-    """
-    start = time.perf_counter()
-    model.fit(X_train, y_train)
-    fitted = time.perf_counter()
-    probabilities = model.predict_proba(X_test)
-    predicted = time.perf_counter()
-    labels, classes = model.predict(X_test), model.classes_
-    if len(classes) == 2:
-        auc = roc_auc_score(y_test, probabilities[:, 1])
-        brier = brier_score_loss(y_test, probabilities[:, 1], pos_label=classes[1])
+        if time_limit is None:
+            fit = ", ".join(
+                f"{name} {value}" for name, value in zip(KEY, key, strict=True)
+            )
+            raise RuntimeError(f"This fit failed: {fit}: {error}") from error
+        status = f"failed: {type(error).__name__}"
     else:
-        auc = roc_auc_score(y_test, probabilities, multi_class="ovo", labels=classes)
-        brier = np.nan
-    return {
-        "accuracy": accuracy_score(y_test, labels),
-        "balanced_accuracy": balanced_accuracy_score(y_test, labels),
-        "roc_auc": auc,
-        "log_loss": log_loss(y_test, probabilities, labels=classes),
-        "brier": brier,
-        "tau": model.tail_ratio(X_test) if hasattr(model, "tail_ratio") else np.nan,
-        "fit_seconds": fitted - start,
-        "predict_seconds": predicted - fitted,
-    }
+        return {**row, **scores, "status": "ok"}
+    return {**row, "fit_seconds": time.perf_counter() - start, "status": status}
 
 
 def _take(data, rows):

@@ -3,15 +3,16 @@
 import os
 import platform
 from datetime import date
-from importlib import import_module
 from pathlib import Path
 
 import matplotlib
 import matplotlib.pyplot as plt
 import pandas as pd
+import scikit_posthocs
 from matplotlib import ticker
 
 from benchmarks.comparison import corrected_mean, size_ratio
+from benchmarks.protocols import package_version
 
 # Reports are written where there may be no screen.
 matplotlib.use("Agg")
@@ -24,9 +25,7 @@ MARKERS = ["o", "s", "^", "D", "v", "P", "X"]
 
 def environment(packages):
     """One line: versions, processor, cores, date."""
-    versions = ", ".join(
-        f"{name} {import_module(name).__version__}" for name in packages
-    )
+    versions = ", ".join(f"{name} {package_version(name)}" for name in packages)
     return (
         f"Python {platform.python_version()}, {versions}; {_processor()}, "
         f"{os.cpu_count()} cores, {platform.system()}; {date.today().isoformat()}"
@@ -165,6 +164,35 @@ def fraction_plot(ax, rows, metric, models, labels, spread=False):
     ax.minorticks_off()
     ax.set_xlabel("Training rows (log scale)")
     ax.grid(alpha=0.3)
+
+
+def critical_differences(ax, places, p_values, labels, reference):
+    """Mean ranks on a line, with bars that join the models that are not told apart.
+
+    Parameters
+    ----------
+    ax : Axes
+    places : DataFrame
+        Rank of each model (column) on each set.
+    p_values : DataFrame
+        p of the difference between each two models.
+    labels : dict
+    reference : str
+        The model that is drawn in colour.
+    """
+    names = {name: labels[name] for name in places.columns}
+    ax.spines["top"].set_visible(True)
+    scikit_posthocs.critical_difference_diagram(
+        places.mean().rename(names),
+        p_values.rename(index=names, columns=names),
+        ax=ax,
+        label_fmt_left="{label} ({rank:.2f})",
+        label_fmt_right="({rank:.2f}) {label}",
+        color_palette={
+            label: HIGHLIGHT if name == reference else PLAIN
+            for name, label in names.items()
+        },
+    )
 
 
 def _processor():

@@ -1,0 +1,107 @@
+"""One fit: its scores, its seconds, and a limit on them."""
+
+import signal
+import time
+from contextlib import contextmanager
+
+import numpy as np
+from sklearn.metrics import (
+    accuracy_score,
+    balanced_accuracy_score,
+    brier_score_loss,
+    log_loss,
+    roc_auc_score,
+)
+
+METRICS = [
+    "accuracy",
+    "balanced_accuracy",
+    "roc_auc",
+    "log_loss",
+    "brier",
+    "tau",
+    "ece",
+]
+SECONDS = ["fit_seconds", "predict_seconds"]
+
+
+class FitTimeout(BaseException):
+    """A fit took longer than it may. Not an Exception: searches go on after those."""
+
+
+def evaluate(model, X_train, y_train, X_test, y_test, time_limit=None):
+    """Fit a classifier and return its metrics and seconds on the test rows.
+
+    With more than two classes ROC-AUC is the mean over pairs of classes, and there is
+    no Brier score.
+
+    Raises
+    ------
+    FitTimeout
+        If the fit takes more than ``time_limit`` seconds.
+    """
+    start = time.perf_counter()
+    with at_most(time_limit):
+        model.fit(X_train, y_train)
+    fitted = time.perf_counter()
+    probabilities = model.predict_proba(X_test)
+    predicted = time.perf_counter()
+    labels, classes = model.predict(X_test), model.classes_
+    if len(classes) == 2:
+        auc = roc_auc_score(y_test, probabilities[:, 1])
+        brier = brier_score_loss(y_test, probabilities[:, 1], pos_label=classes[1])
+    else:
+        auc = roc_auc_score(y_test, probabilities, multi_class="ovo", labels=classes)
+        brier = np.nan
+    return {
+        "accuracy": accuracy_score(y_test, labels),
+        "balanced_accuracy": balanced_accuracy_score(y_test, labels),
+        "roc_auc": auc,
+        "log_loss": log_loss(y_test, probabilities, labels=classes),
+        "brier": brier,
+        "tau": model.tail_ratio(X_test) if hasattr(model, "tail_ratio") else np.nan,
+        "ece": expected_calibration_error(y_test, probabilities, classes),
+        "fit_seconds": fitted - start,
+        "predict_seconds": predicted - fitted,
+    }
+
+
+def expected_calibration_error(y, probabilities, classes, n_bins=10):
+    """Mean gap between confidence and accuracy, over bins of equal width.
+
+    Confidence is the probability of the likeliest class; bins count by their rows.
+    """
+    confidence = probabilities.max(axis=1)
+    correct = np.asarray(classes)[probabilities.argmax(axis=1)] == np.asarray(y)
+    bins = np.minimum((confidence * n_bins).astype(int), n_bins - 1)
+    return np.abs(np.bincount(bins, correct - confidence)).sum() / len(confidence)
+
+
+@contextmanager
+def at_most(seconds):
+    """Interrupt the block after this time, or fail at its end where nothing can."""
+    if seconds is None:
+        yield
+        return
+    start = time.perf_counter()
+    can_interrupt = hasattr(signal, "SIGALRM")
+    if can_interrupt:
+        before = signal.signal(signal.SIGALRM, _interrupt)
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    except BaseException as error:
+        # Some libraries turn the interrupt into an error of their own.
+        if time.perf_counter() - start < seconds:
+            raise
+        raise FitTimeout from error
+    finally:
+        if can_interrupt:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, before)
+    if time.perf_counter() - start > seconds:
+        raise FitTimeout
+
+
+def _interrupt(signum, frame):
+    raise FitTimeout
