@@ -77,7 +77,7 @@ def test_a_member_trains_alone_as_it_does_packed(stream, dropout):
 
 @pytest.mark.parametrize("batch_size", [32, 90])
 def test_a_member_never_sees_the_rows_held_out_from_it(batch_size):
-    """What it then says about them is out of fold, and strengths can be judged by it."""
+    """What it then says about them is out of fold: strengths can be judged by it."""
     rows = make_rows()
     changed = rows._replace(x=rows.x.clone(), y=rows.y.clone())
     changed.x[60:] += 100.0
