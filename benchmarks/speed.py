@@ -119,7 +119,7 @@ def _time_step(n_features, members, stream):
         (32, 32),
         1,
         seeds=seeds,
-        dtype=settings.dtype,
+        dtype="float32",
         device=torch.device("cpu"),
     )
     rng = np.random.default_rng(0)

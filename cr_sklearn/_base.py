@@ -28,7 +28,7 @@ _MAX_SEED = np.iinfo(np.int32).max
 # What "auto" stands for; the reasons are in the classifier's docstring. The strength
 # is that of tables too small for inner folds, and of partial_fit.
 _AUTO_STRENGTH = 0.01
-_AUTO_BATCH_SIZE = 128
+_MIN_AUTO_BATCH, _MAX_AUTO_BATCH = 128, 1024
 _MAX_EXACT_TANGENTS = 8192
 
 
@@ -92,6 +92,7 @@ class BaseChainzRule(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="left")],
         "categorical_features": ["array-like", StrOptions({"from_dtype"}), None],
+        "n_bins": [Interval(Integral, 0, None, closed="left")],
         "device": [str],
         "dtype": [StrOptions({"auto", "float32", "float64"})],
         "random_state": ["random_state"],
@@ -267,7 +268,7 @@ class BaseChainzRule(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
         if go_on:
             encoder = self._encoder
         else:
-            encoder = TabularEncoder(self.categorical_features)
+            encoder = TabularEncoder(self.categorical_features, self.n_bins)
             encoder.fit(rows.columns, rows.weight)
         encoded, standardised = encoder.transform(rows.columns)
         in_training, held_out = np.arange(len(target)), None
@@ -281,8 +282,10 @@ class BaseChainzRule(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
         strengths = search.strengths if search else self._member_strengths(go_on)
         seeds = random_state.randint(_MAX_SEED, size=len(strengths)).tolist()
         n_rows = search.n_rows if search else len(in_training)
-        settings = self._training_settings(mode, strengths, n_rows, encoder.n_encoded_)
-        network = self._build_network(settings, encoder.n_encoded_, len(classes), seeds)
+        batch_size = self._batch_size(n_rows)
+        whole = batch_size == n_rows
+        network = self._build_network(whole, encoder.n_encoded_, len(classes), seeds)
+        settings = self._training_settings(mode, strengths, batch_size, whole, network)
         member_weights = np.full(len(strengths), 1.0 / len(strengths))
         if go_on:
             fitted = self._fitted_network()
@@ -400,20 +403,21 @@ class BaseChainzRule(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
                 f"{len(target)} rows: {error}"
             ) from error
 
-    def _training_settings(self, mode, strengths, n_rows, n_encoded):
-        from cr_sklearn._training import TrainingSettings
-
+    def _batch_size(self, n_rows):
         batch_size = self.batch_size
         if batch_size == "auto":
-            batch_size = _AUTO_BATCH_SIZE
-        batch_size = min(batch_size, n_rows)
-        whole = batch_size == n_rows
-        stream, dtype = self.dreg_stream, self.dtype
+            batch_size = min(max(n_rows // 8, _MIN_AUTO_BATCH), _MAX_AUTO_BATCH)
+        return min(batch_size, n_rows)
+
+    def _training_settings(self, mode, strengths, batch_size, whole, network):
+        from cr_sklearn._training import TrainingSettings
+        from cr_sklearn.nn import n_tangent_dims
+
+        stream = self.dreg_stream
         if stream == "auto":
-            exact = whole and n_rows * n_encoded <= _MAX_EXACT_TANGENTS
+            n_tangents = batch_size * n_tangent_dims(network)
+            exact = whole and n_tangents <= _MAX_EXACT_TANGENTS
             stream = "exact" if exact else "projected"
-        if dtype == "auto":
-            dtype = "float64" if whole else "float32"
         once = mode == "partial_fit"
         return TrainingSettings(
             max_iter=1 if once else self.max_iter,
@@ -423,14 +427,13 @@ class BaseChainzRule(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
             weight_decay=self.weight_decay,
             dreg_strength=strengths,
             dreg_stream=stream,
-            dtype=dtype,
             first_epoch=getattr(self, "n_iter_", 0) if mode != "fit" else 0,
             tol=self.tol,
             n_iter_no_change=self.n_iter_no_change,
             verbose=int(self.verbose),
         )
 
-    def _build_network(self, settings, n_encoded, n_classes, seeds):
+    def _build_network(self, whole, n_encoded, n_classes, seeds):
         from cr_sklearn._training import check_device, initial_network
 
         hidden = np.atleast_1d(self.hidden_layer_sizes)
@@ -439,6 +442,9 @@ class BaseChainzRule(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
                 "hidden_layer_sizes must hold integers > 0, got "
                 f"{self.hidden_layer_sizes!r}."
             )
+        dtype = self.dtype
+        if dtype == "auto":
+            dtype = "float64" if whole else "float32"
         return initial_network(
             n_encoded,
             hidden.astype(int).tolist(),
@@ -447,7 +453,7 @@ class BaseChainzRule(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
             degree=self.degree,
             dropout=self.dropout,
             seeds=seeds,
-            dtype=settings.dtype,
+            dtype=dtype,
             device=check_device(self.device),
         )
 

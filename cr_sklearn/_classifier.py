@@ -52,7 +52,9 @@ class ChainzRuleClassifier(ClassifierMixin, BaseChainzRule):
         How the penalty is evaluated while training. "exact" carries one tangent for
         each input, "projected" one random tangent per sample and step, unbiased for
         every layer and at a cost that does not depend on the number of inputs. "auto"
-        is exact if one batch holds all rows and rows times inputs are at most 8192.
+        is exact if one batch holds all rows and these carry at most 8192 tangents in
+        all, the smaller of the number of inputs and that of the units of the first
+        layer and the output for each.
     activation : {"polynomial", "relu", "gelu", "silu", "tanh"}, default="polynomial"
         Activation of the hidden layers. DREG works with any of them.
     n_estimators : int, default=8
@@ -63,8 +65,9 @@ class ChainzRuleClassifier(ClassifierMixin, BaseChainzRule):
     max_iter : int, default=60
         Epochs.
     batch_size : "auto" or int, default="auto"
-        Rows per step. "auto" is ``min(128, n_samples)``.
-    learning_rate_init : float, default=0.01
+        Rows per step, at most ``n_samples``. "auto" is an eighth of the rows, but at
+        least 128 and at most 1024.
+    learning_rate_init : float, default=0.02
         Step size of AdamW at the start; it falls to zero along a cosine.
     weight_decay : float, default=0.0
         Decoupled weight decay of AdamW, for weights only.
@@ -86,6 +89,12 @@ class ChainzRuleClassifier(ClassifierMixin, BaseChainzRule):
         Which columns are categorical: booleans, positions or column names, as in
         :class:`sklearn.ensemble.HistGradientBoostingClassifier`. From dtype, columns
         of a dataframe that hold categories, strings or booleans are. None: no column.
+    n_bins : int, default=8
+        Bins of the piecewise linear encoding that stands beside each numeric column: a
+        ramp for each, between quantiles, with which a smooth network can see
+        thresholds. All columns together have at most 512. 0 leaves it out; the
+        predictions are then infinitely differentiable in the numeric columns. With
+        ramps the Jacobian jumps at the quantiles, where it is that to the right.
     device : str, default="cpu"
         Device on which torch trains, such as "cuda". The fitted model is in NumPy
         arrays and predicts anywhere.
@@ -188,7 +197,7 @@ class ChainzRuleClassifier(ClassifierMixin, BaseChainzRule):
         n_estimators=8,
         max_iter=60,
         batch_size="auto",
-        learning_rate_init=0.01,
+        learning_rate_init=0.02,
         weight_decay=0.0,
         dropout=0.0,
         early_stopping=False,
@@ -197,6 +206,7 @@ class ChainzRuleClassifier(ClassifierMixin, BaseChainzRule):
         tol=1e-4,
         class_weight=None,
         categorical_features="from_dtype",
+        n_bins=8,
         device="cpu",
         dtype="auto",
         random_state=None,
@@ -221,6 +231,7 @@ class ChainzRuleClassifier(ClassifierMixin, BaseChainzRule):
         self.tol = tol
         self.class_weight = class_weight
         self.categorical_features = categorical_features
+        self.n_bins = n_bins
         self.device = device
         self.dtype = dtype
         self.random_state = random_state

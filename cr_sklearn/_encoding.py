@@ -57,6 +57,8 @@ class TabularEncoder(BaseEstimator):
     categorical_features : "from_dtype", array-like or None, default="from_dtype"
         As in :class:`sklearn.ensemble.HistGradientBoostingClassifier`, but from
         dtype string, object and boolean columns count as categorical as well.
+    n_bins : int, default=8
+        See :class:`~cr_sklearn._piecewise.PiecewiseLinear`; 0 gives no ramps.
 
     Attributes
     ----------
@@ -79,8 +81,9 @@ class TabularEncoder(BaseEstimator):
         Columns of the encoded matrix, at least 1.
     """
 
-    def __init__(self, categorical_features="from_dtype"):
+    def __init__(self, categorical_features="from_dtype", n_bins=8):
         self.categorical_features = categorical_features
+        self.n_bins = n_bins
 
     def fit(self, columns, weight):
         """Learn the encoding.
@@ -95,7 +98,8 @@ class TabularEncoder(BaseEstimator):
         self.n_features_in_ = columns.n_features
         self.is_categorical_ = columns.categorical_mask(self.categorical_features)
         self._fit_numeric(columns.numeric(self._declared_numeric), weight)
-        self.ramps_ = PiecewiseLinear().fit(self._standardise(columns), weight)
+        self.ramps_ = PiecewiseLinear(self.n_bins)
+        self.ramps_.fit(self._standardise(columns), weight)
         self.categories_, self.missing_bucket_ = {}, {}
         for feature in np.flatnonzero(self.is_categorical_).tolist():
             values, missing = columns.categorical(feature)

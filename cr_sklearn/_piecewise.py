@@ -7,7 +7,6 @@ from cr_sklearn._quantiles import weighted_quantile
 # A ramp rises by this much. Below 1 it is a hint that costs more DREG than the column
 # itself, to be taken only where the data asks for a threshold.
 _RISE = 0.5
-_N_RAMPS = 8
 # All columns of a table together; wide tables get fewer ramps for each.
 _MAX_RAMPS = 512
 
@@ -21,12 +20,18 @@ class PiecewiseLinear:
               \frac{v - t_{b-1}}{t_b - t_{b-1}} \Big)\Big) - \mu_b \Big]
 
     with their training mean :math:`\mu_b` taken off, so that a missing value is the
-    average row. Knots are eight-quantiles, or all values if they are fewer; columns of
-    two values have no ramps, and tables of more than 256 columns none at all.
+    average row. Knots are quantiles, or all values if they are fewer; columns of two
+    values have no ramps.
 
     Source: Y. Gorishniy, I. Rubachev, A. Babenko: On embeddings for numerical features
     in tabular deep learning. NeurIPS 2022. Here the ramps stand beside the column
     itself.
+
+    Parameters
+    ----------
+    n_bins : int
+        Ramps of a column, at most. All columns together have at most 512, so that wide
+        tables get fewer for each, and from 257 columns on none.
 
     Attributes
     ----------
@@ -37,6 +42,9 @@ class PiecewiseLinear:
     mean_ : ndarray of shape (n_ramps,)
         Its training mean, before it is taken off.
     """
+
+    def __init__(self, n_bins):
+        self.n_bins = n_bins
 
     def fit(self, values, weight):
         """Learn the knots.
@@ -49,7 +57,7 @@ class PiecewiseLinear:
             Positive.
         """
         n_columns = values.shape[1]
-        n_ramps = min(_N_RAMPS, _MAX_RAMPS // max(n_columns, 1))
+        n_ramps = min(self.n_bins, _MAX_RAMPS // max(n_columns, 1))
         knots = [[]] * n_columns
         if n_ramps > 1:
             knots = _knots(values, weight, n_ramps)

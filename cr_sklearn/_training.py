@@ -35,7 +35,6 @@ class TrainingSettings:
         Weight lambda of the DREG penalty of each member.
     dreg_stream : {"exact", "projected"}
         How the penalty is evaluated.
-    dtype : {"float32", "float64"}
     first_epoch : int
         Epochs trained before, when training goes on.
     tol, n_iter_no_change : float, int
@@ -50,7 +49,6 @@ class TrainingSettings:
     learning_rate_init: float
     dreg_strength: Any
     dreg_stream: str
-    dtype: str = "float32"
     first_epoch: int = 0
     schedule: str = "cosine"
     weight_decay: float = 0.0

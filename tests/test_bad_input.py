@@ -94,6 +94,8 @@ BAD_PARAMETERS = {
     "class_weight": ["even", {0: 0.0, 1: 0.0}],
     "categorical_features": ["all"],
     "device": ["abacus", 3],
+    "n_bins": [-1, 2.5],
+    "cv": [1, "five"],
     "dtype": ["float16"],
     "random_state": ["seed"],
 }

@@ -43,7 +43,7 @@ def train(
         [6, 5],
         1,
         seeds=seeds,
-        dtype=settings["dtype"],
+        dtype=settings.pop("dtype"),
         device=torch.device("cpu"),
         dropout=dropout,
     )
