@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 ARGS ?=
 
-.PHONY: help test lint pima tabular speed defaults clean
+.PHONY: help test lint pima tabular speed ablation clean
 
 help:
 	@echo "make test      run the tests, doctests and README examples"
@@ -14,7 +14,7 @@ help:
 	@echo "make pima      the Pima comparison, 13 minutes on two cores"
 	@echo "make tabular   52 data sets of CR_SKLEARN_DATA, two hours on two cores"
 	@echo "make speed     cost of a training step with and without DREG"
-	@echo "make defaults  parameters changed one at a time, on CR_SKLEARN_DATA"
+	@echo "make ablation  the default with one thing changed at a time, on CR_SKLEARN_DATA"
 	@echo "make clean     remove the virtual environment"
 
 $(BIN)/python:
@@ -53,8 +53,8 @@ tabular: $(VENV)/.benchmarks
 speed: $(VENV)/.benchmarks
 	$(BIN)/python -m benchmarks.speed $(ARGS)
 
-defaults: $(VENV)/.benchmarks
-	$(BIN)/python -m benchmarks.defaults $(ARGS)
+ablation: $(VENV)/.benchmarks
+	$(BIN)/python -m benchmarks.ablation $(ARGS)
 
 clean:
 	rm -rf $(VENV)
