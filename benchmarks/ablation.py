@@ -1,8 +1,8 @@
 """What each ingredient is worth: ChainzRule with one thing changed at a time.
 
 ``python -m benchmarks.ablation`` reads the folder that CR_SKLEARN_DATA names and fits
-every change on the first of five folds of every set. Pima is not among the sets, so that
-its figures are those of a table that nothing was chosen by.
+every change on the first of five folds of every set. Pima is not among the sets, so
+that its figures are those of a table that nothing was chosen by.
 """
 
 import argparse
