@@ -1,16 +1,12 @@
-"""What all ChainzRule estimators share: parameters, fit, inference, Jacobians."""
+"""What all ChainzRule estimators share: parameters, validation, Jacobians."""
 
 import functools
-import warnings
 from abc import ABCMeta, abstractmethod
 from numbers import Integral, Real
-from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.base import BaseEstimator
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.model_selection import train_test_split
-from sklearn.utils import check_random_state, column_or_1d
+from sklearn.utils import column_or_1d
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import (
     _check_sample_weight,
@@ -19,17 +15,10 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from cr_sklearn._callbacks import CallbackSupportMixin, FitProgress
+from cr_sklearn._callbacks import CallbackSupportMixin
 from cr_sklearn._columns import read_columns
-from cr_sklearn._encoding import TabularEncoder
-from cr_sklearn._inference import FittedNetwork, tail_ratio
-
-_MAX_SEED = np.iinfo(np.int32).max
-# What "auto" stands for; the reasons are in the classifier's docstring. The strength
-# is that of tables too small for inner folds, and of partial_fit.
-_AUTO_STRENGTH = 0.01
-_MIN_AUTO_BATCH, _MAX_AUTO_BATCH = 128, 1024
-_MAX_EXACT_TANGENTS = 8192
+from cr_sklearn._fitting import FitMixin, TrainingRows
+from cr_sklearn._inference import tail_ratio
 
 
 def unchanged_on_error(method):
@@ -48,24 +37,10 @@ def unchanged_on_error(method):
     return guarded
 
 
-class TrainingRows(NamedTuple):
-    """Validated rows with a positive weight.
-
-    ``kept`` are their positions among the rows that the user gave.
-    """
-
-    columns: Any
-    y: np.ndarray
-    weight: np.ndarray
-    groups: Any
-    kept: np.ndarray
-
-
-class BaseChainzRule(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
+class BaseChainzRule(FitMixin, CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
     """Skeleton of the estimators.
 
-    Subclasses encode the target and turn outputs into predictions; everything from
-    the encoded target to the outputs and their Jacobian is here.
+    Subclasses encode the target and turn outputs into predictions.
     """
 
     _parameter_constraints = {
@@ -107,18 +82,6 @@ class BaseChainzRule(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
     @abstractmethod
     def __init__(self, **params):
         """Subclasses list the parameters, as scikit-learn requires."""
-
-    @abstractmethod
-    def _n_outputs(self, n_classes):
-        """Outputs of the network for so many classes."""
-
-    @abstractmethod
-    def _make_criterion(self):
-        """Data loss of the network's outputs and encoded targets."""
-
-    @abstractmethod
-    def _predict_codes(self, outputs):
-        """Positions of the predicted classes for outputs of the network."""
 
     def jacobian(self, X):
         """Exact Jacobian of :meth:`decision_function` with respect to the columns.
@@ -220,7 +183,7 @@ class BaseChainzRule(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
         return self._encoder.transform(columns)
 
     def _outputs(self, X):
-        """Outputs averaged over the members, (n_samples, n_outputs)."""
+        """Weighted sum of the members' outputs, (n_samples, n_outputs)."""
         encoded, _ = self._encode(X)
         return self._fitted_network().outputs(encoded)
 
@@ -228,267 +191,3 @@ class BaseChainzRule(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
         jacobian = network.jacobian(encoded)
         jacobian = self._encoder.standardised_jacobian(jacobian, standardised)
         return np.linalg.norm(jacobian, axis=(1, 2))
-
-    def _fitted_network(self):
-        return FittedNetwork(
-            self.coefs_,
-            self.intercepts_,
-            self.skip_coef_,
-            self.polynomial_coefs_,
-            self._activation,
-            self.estimator_weights_,
-        )
-
-    def _train(self, rows, target, loss_weight, *, classes, user_data, mode="fit"):
-        """Encode, train, and store the fitted attributes.
-
-        Parameters
-        ----------
-        rows : TrainingRows
-        target : ndarray of shape (n,)
-            Encoded target.
-        loss_weight : ndarray of shape (n,)
-            Sample weights times class weights; the encoding goes by the former alone.
-        classes : ndarray of shape (n_classes,)
-        user_data : dict
-            ``X``, ``y`` and ``sample_weight`` as the user gave them, for callbacks.
-        mode : {"fit", "warm_start", "partial_fit"}
-            The latter two go on from the fitted weights and encoding; partial_fit for
-            one epoch, with the optimiser where it was.
-        """
-        # torch is imported where it is needed: importing the package, or unpickling
-        # a model and predicting with it, must not wait for it.
-        from cr_sklearn import _training, _weights
-        from cr_sklearn._batches import Rows
-
-        go_on = mode != "fit" and hasattr(self, "coefs_")
-        random_state = check_random_state(self.random_state)
-        # Drawn also where there are no folds, so that networks do not depend on it.
-        fold_seed = random_state.randint(_MAX_SEED)
-        if go_on:
-            encoder = self._encoder
-        else:
-            encoder = TabularEncoder(self.categorical_features, self.n_bins)
-            encoder.fit(rows.columns, rows.weight)
-        encoded, standardised = encoder.transform(rows.columns)
-        in_training, held_out = np.arange(len(target)), None
-        if self.early_stopping and mode != "partial_fit":
-            in_training, held_out = self._hold_out(target, random_state)
-        search = None
-        if mode == "fit" and self.dreg_strength == "auto":
-            search = self._strength_search(
-                rows, target, classes, in_training, fold_seed
-            )
-        strengths = search.strengths if search else self._member_strengths(go_on)
-        seeds = random_state.randint(_MAX_SEED, size=len(strengths)).tolist()
-        n_rows = search.n_rows if search else len(in_training)
-        batch_size = self._batch_size(n_rows)
-        whole = batch_size == n_rows
-        network = self._build_network(whole, encoder.n_encoded_, len(classes), seeds)
-        settings = self._training_settings(mode, strengths, batch_size, whole, network)
-        member_weights = np.full(len(strengths), 1.0 / len(strengths))
-        if go_on:
-            fitted = self._fitted_network()
-            _weights.load(network, self.activation, fitted)
-            member_weights = fitted.member_weights
-
-        def tensors(index):
-            return Rows.from_arrays(
-                encoded[index], target[index], loss_weight[index], like=network.skip
-            )
-
-        def fitted_attributes():
-            fitted = _weights.dump(network, self.activation, member_weights)
-            return {
-                "_encoder": encoder,
-                "_strengths": strengths,
-                "dreg_strength_": _typical(strengths),
-                **_network_attributes(fitted),
-            }
-
-        progress = FitProgress(self, settings.max_iter, fitted_attributes, **user_data)
-        history = _training.train(
-            network,
-            self._make_criterion().to(network.skip.device),
-            tensors(in_training),
-            settings,
-            seeds,
-            member_rows=search and search.member_rows,
-            validation_rows=None if held_out is None else tensors(held_out),
-            optimizer_state=self._optimizer_state if mode == "partial_fit" else None,
-            progress=progress,
-        )
-        if not go_on:
-            for name in ("dreg_path_", "oof_score_"):
-                self.__dict__.pop(name, None)
-        for name, value in fitted_attributes().items():
-            setattr(self, name, value)
-        self._store_history(history, go_on)
-        if search:
-            inputs = encoded[in_training], standardised[in_training]
-            self._choose(search, *inputs, target[in_training], loss_weight[in_training])
-        progress.end()
-        return self
-
-    def _strength_search(self, rows, target, classes, in_training, seed):
-        """Inner folds of the rows that train, or None where they are too few."""
-        from cr_sklearn._selection import StrengthSearch, given_folds, inner_folds
-
-        cv = self.cv
-        if rows.groups is None and (cv is None or isinstance(cv, Integral)):
-            folds = inner_folds(cv, target[in_training], classes, seed)
-        else:
-            folds = given_folds(
-                cv,
-                rows.columns.take(in_training).native,
-                rows.y[in_training],
-                None if rows.groups is None else rows.groups[in_training],
-                rows.kept[in_training],
-                seed,
-            )
-        return None if folds is None else StrengthSearch(folds)
-
-    def _member_strengths(self, go_on):
-        if go_on and hasattr(self, "dreg_path_"):
-            n_members = len(self._strengths)
-        else:
-            n_members = self.n_estimators
-        if self.dreg_strength != "auto":
-            return np.full(n_members, float(self.dreg_strength))
-        return self._strengths if go_on else np.full(n_members, _AUTO_STRENGTH)
-
-    def _choose(self, search, encoded, standardised, target, weight):
-        """Keep the networks of the strengths that predict well out of fold."""
-
-        def sensitivity(network, rows):
-            return self._sensitivity(network, encoded[rows], standardised[rows])
-
-        choice = search.choose(
-            self._fitted_network(),
-            self._make_criterion(),
-            encoded,
-            target,
-            weight,
-            sensitivity,
-        )
-        kept = self._fitted_network().take(choice.members)
-        kept = kept._replace(member_weights=choice.weights)
-        for name, value in _network_attributes(kept).items():
-            setattr(self, name, value)
-        self._strengths = search.strengths[choice.members]
-        self._optimizer_state = [
-            {
-                name: value if np.ndim(value) == 0 else value[choice.members]
-                for name, value in moments.items()
-            }
-            for moments in self._optimizer_state
-        ]
-        self.dreg_strength_ = choice.strength
-        self.dreg_path_ = choice.path
-        hits = self._predict_codes(choice.outputs) == target[choice.rows]
-        self.oof_score_ = float(np.average(hits, weights=weight[choice.rows]))
-
-    def _hold_out(self, target, random_state):
-        try:
-            return train_test_split(
-                np.arange(len(target)),
-                test_size=self.validation_fraction,
-                stratify=target,
-                random_state=random_state,
-            )
-        except ValueError as error:
-            raise ValueError(
-                f"early_stopping=True with validation_fraction="
-                f"{self.validation_fraction!r} can't hold out a stratified part of "
-                f"{len(target)} rows: {error}"
-            ) from error
-
-    def _batch_size(self, n_rows):
-        batch_size = self.batch_size
-        if batch_size == "auto":
-            batch_size = min(max(n_rows // 8, _MIN_AUTO_BATCH), _MAX_AUTO_BATCH)
-        return min(batch_size, n_rows)
-
-    def _training_settings(self, mode, strengths, batch_size, whole, network):
-        from cr_sklearn._training import TrainingSettings
-        from cr_sklearn.nn import n_tangent_dims
-
-        stream = self.dreg_stream
-        if stream == "auto":
-            n_tangents = batch_size * n_tangent_dims(network)
-            exact = whole and n_tangents <= _MAX_EXACT_TANGENTS
-            stream = "exact" if exact else "projected"
-        once = mode == "partial_fit"
-        return TrainingSettings(
-            max_iter=1 if once else self.max_iter,
-            batch_size=batch_size,
-            learning_rate_init=self.learning_rate_init,
-            schedule="constant" if once else "cosine",
-            weight_decay=self.weight_decay,
-            dreg_strength=strengths,
-            dreg_stream=stream,
-            first_epoch=getattr(self, "n_iter_", 0) if mode != "fit" else 0,
-            tol=self.tol,
-            n_iter_no_change=self.n_iter_no_change,
-            verbose=int(self.verbose),
-        )
-
-    def _build_network(self, whole, n_encoded, n_classes, seeds):
-        from cr_sklearn._training import check_device, initial_network
-
-        hidden = np.atleast_1d(self.hidden_layer_sizes)
-        if hidden.ndim != 1 or (hidden <= 0).any() or (hidden % 1 != 0).any():
-            raise ValueError(
-                "hidden_layer_sizes must hold integers > 0, got "
-                f"{self.hidden_layer_sizes!r}."
-            )
-        dtype = self.dtype
-        if dtype == "auto":
-            dtype = "float64" if whole else "float32"
-        return initial_network(
-            n_encoded,
-            hidden.astype(int).tolist(),
-            self._n_outputs(n_classes),
-            activation=self.activation,
-            degree=self.degree,
-            dropout=self.dropout,
-            seeds=seeds,
-            dtype=dtype,
-            device=check_device(self.device),
-        )
-
-    def _store_history(self, history, go_on):
-        earlier = self if go_on else None
-        self.loss_curve_ = [*getattr(earlier, "loss_curve_", []), *history.loss]
-        self.dreg_curve_ = [*getattr(earlier, "dreg_curve_", []), *history.dreg]
-        self.validation_loss_curve_ = (
-            history.validation_loss if self.early_stopping else None
-        )
-        self.n_iter_ = len(self.loss_curve_)
-        self.interrupted_ = history.interrupted
-        self._optimizer_state = history.optimizer_state
-        if history.interrupted:
-            warnings.warn(
-                f"Training was interrupted after {len(history.loss)} epochs. The best "
-                "weights up to then are kept.",
-                ConvergenceWarning,
-                stacklevel=2,
-            )
-
-
-def _typical(strengths):
-    """Geometric mean, of which a single value is the limit, zero included."""
-    if (strengths == strengths[0]).all():
-        return float(strengths[0])
-    return float(np.exp(np.log(strengths).mean()))
-
-
-def _network_attributes(network):
-    return {
-        "coefs_": network.coefs,
-        "intercepts_": network.intercepts,
-        "skip_coef_": network.skip_coef,
-        "polynomial_coefs_": network.polynomial_coefs,
-        "estimator_weights_": network.member_weights,
-        "_activation": network.activation,
-    }
