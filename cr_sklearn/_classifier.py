@@ -39,15 +39,16 @@ class ChainzRuleClassifier(ClassifierMixin, BaseChainzRule):
         Degree of the polynomials, at least 1. Other activations ignore it.
     dreg_strength : "auto" or float, default="auto"
         Weight :math:`\lambda` of the penalty; 0 turns it off. "auto" trains networks of
-        five strengths from 0.0003 to 0.3 on every inner fold (``cv``), all side by side
-        in one packed run, and weights the strengths by what they predict for the rows
-        held out; see Notes. Without inner folds, and in ``partial_fit``, it is 0.01.
+        four strengths from 0.0005 to 0.12, and linear ones of two, on every inner fold
+        (``cv``), all side by side in one packed run, and weights these candidates by
+        what they predict for the rows held out; see Notes. Without inner folds, and in
+        ``partial_fit``, it is 0.01.
     cv : int, cross-validation generator, iterable or None, default=None
         Inner folds of ``dreg_strength="auto"``. None gives 5 stratified folds, or none
         below 50 rows. An int gives that many, stratified; with ``groups`` in ``fit``
         they keep groups together. Classes with fewer rows than folds train in every
         fold. A splitter or an iterable of (train, test) positions may hold rows out
-        several times or never. Every fold adds five networks.
+        several times or never. Every fold adds six networks.
     dreg_stream : {"auto", "exact", "projected"}, default="auto"
         How the penalty is evaluated while training. "exact" carries one tangent for
         each input, "projected" one random tangent per sample and step, unbiased for
@@ -59,7 +60,7 @@ class ChainzRuleClassifier(ClassifierMixin, BaseChainzRule):
         Activation of the hidden layers. DREG works with any of them.
     n_estimators : int, default=8
         Networks in the ensemble when the strength is fixed; with "auto" their number is
-        that of the folds times that of the strengths kept. They are trained side by
+        that of the folds times that of the candidates kept. They are trained side by
         side as one packed network and differ in initial weights, order of rows and
         random tangents. Outputs (logits) are summed by ``estimator_weights_``.
     max_iter : int, default=60
@@ -130,10 +131,11 @@ class ChainzRuleClassifier(ClassifierMixin, BaseChainzRule):
         Cross-entropy of the rows held out, with early stopping.
     dreg_strength_ : float
         The :math:`\lambda` used; with "auto" the weighted geometric mean.
-    dreg_path_ : dict of ndarray of shape (n_strengths,)
-        Only with inner folds. By ``"dreg_strength"``, of the rows held out: the
-        ``"log_loss"``, the ``"tail_ratio"`` and the mean ``"sensitivity"`` of its
-        networks, the latter two on up to 1000 rows; and the ``"weight"`` it got.
+    dreg_path_ : dict of ndarray of shape (n_candidates,)
+        Only with inner folds. By ``"dreg_strength"`` and whether the networks are
+        ``"linear"``, of the rows held out: their ``"log_loss"``, ``"tail_ratio"`` and
+        mean ``"sensitivity"``, the latter two on up to 1000 rows; and the ``"weight"``
+        that the candidate got.
     oof_score_ : float
         Only with inner folds. Weighted accuracy of the predictions for the rows held
         out, by networks that have not seen them.
@@ -153,14 +155,16 @@ class ChainzRuleClassifier(ClassifierMixin, BaseChainzRule):
 
     Notes
     -----
-    With the out-of-fold logits :math:`f_s` of the networks of strength s, "auto" finds
+    With the out-of-fold logits :math:`f_s` of the networks of candidate s, "auto" finds
 
     .. math:: \min_{a \ge 0} \; \frac{1}{\sum_i w_i} \sum_i w_i\,
               \ell\big(y_i, \textstyle\sum_s a_s f_s(x_i)\big)
               + c \big(\textstyle\sum_s a_s - 1\big)^2, \qquad c = 0.003
 
-    NOTE[DIFF] The papers tune one strength by hand. Every network of a strength with
-    a positive weight is kept, and none is trained again on all rows.
+    NOTE[DIFF] The papers tune one strength by hand. Every network of a candidate with
+    a positive weight is kept, and none is trained again on all rows. Linear candidates
+    have the skip connection alone: where columns act one by one, a strength that rules
+    out interactions would weaken the columns themselves as well.
 
     See Also
     --------

@@ -82,6 +82,8 @@ class FitMixin:
         """
         # torch is imported where it is needed: importing the package, or unpickling
         # a model and predicting with it, must not wait for it.
+        import torch
+
         from cr_sklearn import _training, _weights
         from cr_sklearn._batches import Rows
 
@@ -111,6 +113,8 @@ class FitMixin:
         network = self._build_network(whole, encoder.n_encoded_, len(classes), seeds)
         settings = self._training_settings(mode, strengths, batch_size, whole, network)
         member_weights = np.full(len(strengths), 1.0 / len(strengths))
+        if search:
+            network.make_linear(torch.from_numpy(search.linear))
         if go_on:
             fitted = self._fitted_network()
             _weights.load(network, self.activation, fitted)
@@ -170,7 +174,9 @@ class FitMixin:
                 rows.kept[in_training],
                 seed,
             )
-        return None if folds is None else StrengthSearch(folds)
+        if folds is None:
+            return None
+        return StrengthSearch(folds, deep=np.size(self.hidden_layer_sizes) > 0)
 
     def _member_strengths(self, go_on):
         if go_on and hasattr(self, "dreg_path_"):

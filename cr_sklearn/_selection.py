@@ -11,14 +11,17 @@ from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
 from cr_sklearn._inference import tail_ratio
 
-# Half a decade below and above what single data sets were seen to prefer.
-STRENGTHS = (0.0003, 0.002, 0.01, 0.05, 0.3)
+# The range that data sets of 100 to 10,000 rows were seen to prefer.
+STRENGTHS = (0.0005, 0.003, 0.02, 0.12)
+# Of networks without hidden layers: where columns act one by one, a strength that rules
+# out interactions would weaken the columns themselves as well.
+LINEAR_STRENGTHS = (0.0005, 0.005)
 # Below this, held-out parts are too small to tell strengths apart.
 _MIN_ROWS = 50
 _N_FOLDS = 5
 # Pull of the calibration scale towards 1.
 _SCALE_PRIOR = 0.003
-# A strength of less than this share of the largest weight is left out.
+# A candidate of less than this share of the largest weight is left out.
 _LEAST_WEIGHT = 1e-3
 # Held-out rows whose Jacobians are computed for the path, over all folds.
 _PATH_ROWS = 1000
@@ -35,8 +38,8 @@ class Choice(NamedTuple):
     """What :meth:`StrengthSearch.choose` found.
 
     ``members`` (positions of the networks kept), ``weights`` (theirs), ``strength``,
-    ``outputs`` (out-of-fold outputs of the weighted strengths, in the order of
-    ``rows``) and ``path`` (dict of arrays by strength).
+    ``outputs`` (out-of-fold outputs of the weighted candidates, in the order of
+    ``rows``) and ``path`` (dict of arrays by candidate).
     """
 
     members: np.ndarray
@@ -147,29 +150,40 @@ def given_folds(cv, X, y, groups, kept, random_state):
 
 
 class StrengthSearch:
-    """Members of one packed run: every strength on every inner fold.
+    """Members of one packed run: every candidate on every inner fold.
+
+    Candidates are networks of every strength, and linear ones beside them.
 
     Parameters
     ----------
     folds : list of InnerFold
+    deep : bool
+        Whether the networks have hidden layers. Without, all candidates are linear.
 
     Attributes
     ----------
+    candidates : ndarray of shape (n_candidates,)
+        Their strengths.
     strengths : ndarray of shape (members,)
+    linear : ndarray of bool of shape (members,)
+        Members that are to have no hidden layers.
     member_rows : list of ndarray of int
         Rows that each member trains on.
     n_rows : int
         Rows of the largest training part.
     """
 
-    def __init__(self, folds):
+    def __init__(self, folds, deep):
         self.folds = folds
-        self.strengths = np.tile(STRENGTHS, len(folds))
-        self.member_rows = [fold.training for fold in folds for _ in STRENGTHS]
+        self.candidates = np.array(STRENGTHS + LINEAR_STRENGTHS * deep)
+        self._linear = np.arange(len(self.candidates)) >= len(STRENGTHS) * deep
+        self.strengths = np.tile(self.candidates, len(folds))
+        self.linear = np.tile(self._linear, len(folds))
+        self.member_rows = [fold.training for fold in folds for _ in self.candidates]
         self.n_rows = max(map(len, self.member_rows))
 
     def choose(self, network, criterion, x, target, weight, sensitivity):
-        """Weight the strengths by what their networks predict out of fold.
+        """Weight the candidates by what their networks predict out of fold.
 
         Parameters
         ----------
@@ -200,7 +214,8 @@ class StrengthSearch:
         share = weights / weights.sum()
         sensitivities = self._sensitivities(network, sensitivity)
         path = {
-            "dreg_strength": np.array(STRENGTHS),
+            "dreg_strength": self.candidates,
+            "linear": self._linear,
             "log_loss": losses.single(),
             "tail_ratio": np.array([tail_ratio(row) for row in sensitivities]),
             "sensitivity": sensitivities.mean(axis=1),
@@ -209,17 +224,18 @@ class StrengthSearch:
         return Choice(
             members=members,
             weights=np.tile(weights, len(self.folds))[members] / len(self.folds),
-            strength=float(np.exp(share @ np.log(STRENGTHS))),
+            strength=float(np.exp(share @ np.log(self.candidates))),
             rows=rows,
             outputs=np.tensordot(weights, outputs, 1),
             path=path,
         )
 
     def _members_of(self, fold):
-        return np.arange(len(STRENGTHS)) + fold * len(STRENGTHS)
+        n_candidates = len(self.candidates)
+        return np.arange(n_candidates) + fold * n_candidates
 
     def _sensitivities(self, network, sensitivity):
-        """Of held-out rows, (n_strengths, n_rows), each network with weight 1."""
+        """Of held-out rows, (n_candidates, n_rows), each network with weight 1."""
         network = network._replace(member_weights=np.ones(len(self.strengths)))
         per_fold = max(1, _PATH_ROWS // len(self.folds))
         columns = []
@@ -243,10 +259,10 @@ class _Losses:
         self._outputs = torch.from_numpy(outputs)
         self._target = torch.from_numpy(target)
         self._weight = torch.from_numpy(weight / weight.sum())
-        self.n_strengths = len(outputs)
+        self.n_candidates = len(outputs)
 
     def single(self):
-        """Loss of each strength by itself."""
+        """Loss of each candidate by itself."""
         with torch.no_grad():
             return np.array([self._loss(block).item() for block in self._outputs])
 
@@ -263,7 +279,7 @@ class _Losses:
 
 
 def stack(losses):
-    r"""Non-negative weights of the strengths, by their loss out of fold.
+    r"""Non-negative weights of the candidates, by their loss out of fold.
 
     .. math:: \min_{a \ge 0} \; \frac{1}{\sum_i w_i} \sum_i w_i\,
               \ell\big(y_i, \textstyle\sum_s a_s f_s(x_i)\big)
@@ -275,7 +291,7 @@ def stack(losses):
 
     Returns
     -------
-    ndarray of shape (n_strengths,)
+    ndarray of shape (n_candidates,)
         Negligible weights are exactly zero.
     """
 
@@ -285,7 +301,7 @@ def stack(losses):
         penalty = _SCALE_PRIOR * excess**2
         return loss + penalty, gradient + 2.0 * _SCALE_PRIOR * excess
 
-    start = np.zeros(losses.n_strengths)
+    start = np.zeros(losses.n_candidates)
     start[np.argmin(losses.single())] = 1.0
     weights = minimize(
         objective,

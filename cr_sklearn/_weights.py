@@ -28,6 +28,8 @@ def dump(network, activation, member_weights):
 def load(network, activation, fitted):
     """Copy the weights of a :class:`FittedNetwork` into a network of its shape.
 
+    Members that were linear stay linear.
+
     Raises
     ------
     ValueError
@@ -54,6 +56,9 @@ def load(network, activation, fitted):
     with torch.no_grad():
         for parameter, array in pairs:
             parameter.copy_(torch.from_numpy(np.ascontiguousarray(array)))
+    if fitted.coefs:
+        linear = ~fitted.coefs[-1].any(axis=(1, 2))
+        network.make_linear(torch.from_numpy(linear))
 
 
 def _polynomials(network):

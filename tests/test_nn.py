@@ -319,3 +319,19 @@ def test_training_with_dropout_needs_generators():
     network = PackedNetwork(2, (3,), 1, dropout=0.5)
     with pytest.raises(RuntimeError, match="dropout_generators"):
         network(torch.zeros(1, 1, 2))
+
+
+def test_linear_members_keep_nothing_but_their_skip():
+    """Training must not let hidden layers in again, nor touch the other members."""
+    network = PackedNetwork(3, (4,), 1, members=2).double()
+    before = network.weights[-1][0].detach().clone()
+    network.make_linear(torch.tensor([False, True]))
+    x = torch.randn(5, 3, dtype=torch.float64, generator=torch.Generator())
+    network(x).sum().backward()
+    assert not network.weights[-1][1].any()
+    assert not network.weights[-1].grad[1].any()
+    assert network.weights[-1].grad[0].any()
+    torch.testing.assert_close(network.weights[-1][0], before, rtol=0, atol=0)
+    with torch.no_grad():
+        network.skip.fill_(2.0)
+        torch.testing.assert_close(network(x)[1], 2.0 * x.sum(dim=1, keepdim=True))

@@ -9,7 +9,14 @@ from sklearn.metrics import log_loss
 from sklearn.model_selection import GroupKFold, ShuffleSplit, StratifiedKFold
 
 from cr_sklearn import ChainzRuleClassifier
-from cr_sklearn._selection import STRENGTHS, StrengthSearch, _Losses, inner_folds, stack
+from cr_sklearn._selection import (
+    LINEAR_STRENGTHS,
+    STRENGTHS,
+    StrengthSearch,
+    _Losses,
+    inner_folds,
+    stack,
+)
 from cr_sklearn.nn import CrossEntropy
 
 
@@ -78,7 +85,7 @@ def test_the_strength_is_chosen_from_predictions_of_rows_not_trained_on(noisy):
     """A path of training losses would always prefer the weakest strength."""
     X, y = noisy
     path = automatic(max_iter=60, learning_rate_init=0.03).fit(X, y).dreg_path_
-    assert path["dreg_strength"].tolist() == list(STRENGTHS)
+    assert path["dreg_strength"].tolist() == [*STRENGTHS, *LINEAR_STRENGTHS]
     assert np.argmin(path["log_loss"]) > 0
     weakest = automatic(
         max_iter=60, learning_rate_init=0.03, dreg_strength=STRENGTHS[0]
@@ -90,7 +97,8 @@ def test_the_strength_is_chosen_from_predictions_of_rows_not_trained_on(noisy):
 def test_each_strength_is_recorded_by_what_it_does(fitted):
     """Stronger DREG means calmer networks: the path must show the trade."""
     path = fitted.dreg_path_
-    assert path["sensitivity"][0] > 1.5 * path["sensitivity"][-1]
+    deep = path["sensitivity"][~path["linear"]]
+    assert deep[0] > 1.5 * deep[-1]
     assert (path["tail_ratio"] >= 1).all()
     assert path["weight"].min() >= 0 < path["weight"].max()
 
@@ -103,7 +111,7 @@ def test_networks_kept_are_those_of_the_weighted_strengths(fitted):
     assert (fitted.estimator_weights_ > 0).all()
     assert fitted.estimator_weights_.sum() == pytest.approx(weights.sum())
     share = weights / weights.sum()
-    expected = np.exp(share @ np.log(STRENGTHS))
+    expected = np.exp(share @ np.log(fitted.dreg_path_["dreg_strength"]))
     assert fitted.dreg_strength_ == pytest.approx(expected)
 
 
@@ -250,11 +258,33 @@ def test_a_class_that_a_fold_never_trains_on_is_refused(noisy):
         automatic(cv=[halves, halves[::-1]]).fit(X, y)
 
 
-def test_members_of_a_search_are_every_strength_on_every_fold(noisy):
+def test_members_of_a_search_are_every_candidate_on_every_fold(noisy):
     """The order that the choice relies on."""
     _, y = noisy
-    search = StrengthSearch(inner_folds(4, y, np.unique(y), 0))
-    assert len(search.strengths) == len(search.member_rows) == 4 * len(STRENGTHS)
-    assert search.strengths[: len(STRENGTHS)].tolist() == list(STRENGTHS)
+    search = StrengthSearch(inner_folds(4, y, np.unique(y), 0), deep=True)
+    n = len(STRENGTHS) + len(LINEAR_STRENGTHS)
+    assert len(search.strengths) == len(search.member_rows) == 4 * n
+    assert search.strengths[:n].tolist() == [*STRENGTHS, *LINEAR_STRENGTHS]
+    assert search.linear[:n].tolist() == [False] * 4 + [True] * 2
     held_out = np.concatenate([fold.held_out for fold in search.folds])
     assert sorted(held_out.tolist()) == list(range(120))
+
+
+def test_columns_that_act_one_by_one_are_left_to_linear_networks():
+    """A strength that rules out interactions would weaken the columns as well."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(300, 10))
+    y = (rng.random(300) < expit(X @ np.linspace(-1, 1, 10))).astype(int)
+    model = automatic(max_iter=30).fit(X, y)
+    path = model.dreg_path_
+    assert path["weight"][path["linear"]].sum() > 0.3 * path["weight"].sum()
+    linear = ~model.coefs_[-1].any(axis=(1, 2))
+    assert linear.any()
+    model.partial_fit(X, y)
+    np.testing.assert_array_equal(~model.coefs_[-1].any(axis=(1, 2)), linear)
+
+
+def test_without_hidden_layers_every_candidate_is_linear(noisy):
+    """The same network twice would only cost time."""
+    model = automatic(hidden_layer_sizes=()).fit(*noisy)
+    assert model.dreg_path_["linear"].tolist() == [True] * len(STRENGTHS)

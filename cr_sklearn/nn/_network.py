@@ -128,6 +128,23 @@ class PackedNetwork(nn.Module):
             if hasattr(activation, "reset_parameters"):
                 activation.reset_parameters(generators)
 
+    def make_linear(self, members):
+        """Leave these members their skip connection alone.
+
+        Their ``W_out`` becomes zero and stays so: it gets no gradient.
+
+        Parameters
+        ----------
+        members : Tensor of bool of shape (members,)
+        """
+        if not self.activations or not members.any():
+            return
+        head = self.weights[-1]
+        kept = (~members)[:, None, None].to(head)
+        with torch.no_grad():
+            head.mul_(kept)
+        head.register_hook(lambda gradient: gradient * kept)
+
     def forward(self, x):
         """Value stream alone: outputs (members, batch, n_outputs)."""
         x = self._per_member(x)
