@@ -37,7 +37,7 @@ from cr_sklearn import ChainzRuleClassifier
 # After these times a search tries no further candidate, CatBoost grows no further tree,
 # and AutoGluon is to be done. The rest of a fit's limit is left for what was begun and
 # for the last refit.
-SEARCH_SECONDS, CATBOOST_SECONDS = 20, 40
+SEARCH_SECONDS, CATBOOST_SECONDS = 40, 40
 AUTOGLUON_SECONDS = 50
 
 _TIMED = partial(TimedSearch, seconds=SEARCH_SECONDS)

@@ -77,7 +77,7 @@ def write(folder, result, made_by):
         "are not told apart at 5 % by Nemenyi's test, which compares all pairs.\n\n"
         "![Log-loss](ranks_log_loss.png)\n\n![ROC-AUC](ranks_roc_auc.png)",
         _against_text(rows),
-        "## Time\n\nOne thread; medians over all fits.\n\n"
+        "## Time\n\nSeconds of the processor on one thread; medians over all fits.\n\n"
         + report.markdown(time_table(result))
         + "\n\n![Rank by seconds](time.png)",
         _first_fold_text(result),
@@ -286,7 +286,7 @@ def _protocol_text(result):
         f"{result.max_rows:,} rows are stratified samples of that size. {classes}"
         "ROC-AUC of more than two classes is the mean over pairs; ECE is the expected "
         "calibration error of the likeliest class, in 10 bins.\n\n"
-        f"A fit may take {result.time_limit:g} s on one thread, whatever the model; "
+        f"A fit may take {result.time_limit:g} s of the processor, whatever the model; "
         "one that takes longer or fails leaves its model without a score on that set, "
         "where it shares the last place: "
         f"{(rows['status'] == 'timeout').sum()} fits took longer, "
