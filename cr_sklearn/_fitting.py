@@ -105,6 +105,8 @@ class FitMixin:
             search = self._strength_search(
                 rows, target, classes, in_training, fold_seed
             )
+        if search:
+            search.check_weights(loss_weight[in_training])
         strengths = search.strengths if search else self._member_strengths(go_on)
         seeds = random_state.randint(_MAX_SEED, size=len(strengths)).tolist()
         n_rows = search.n_rows if search else len(in_training)

@@ -145,7 +145,7 @@ def given_folds(cv, X, y, groups, kept, random_state):
     if not folds:
         raise ValueError(f"cv={cv!r} gives no inner fold.")
     for number, fold in enumerate(folds):
-        _check_fold(number, fold, y)
+        _check_fold(number, fold, y, kept)
     return folds
 
 
@@ -181,6 +181,21 @@ class StrengthSearch:
         self.linear = np.tile(self._linear, len(folds))
         self.member_rows = [fold.training for fold in folds for _ in self.candidates]
         self.n_rows = max(map(len, self.member_rows))
+
+    def check_weights(self, weight):
+        """Refuse folds that class weights of zero leave nothing of.
+
+        Raises
+        ------
+        ValueError
+        """
+        for number, fold in enumerate(self.folds):
+            if not all(weight[part].any() for part in fold):
+                raise ValueError(
+                    f"Inner fold {number} has a part in which every row has weight "
+                    "zero by class_weight. Give another cv or a number as "
+                    "dreg_strength."
+                )
 
     def choose(self, network, criterion, x, target, weight, sensitivity):
         """Weight the candidates by what their networks predict out of fold.
@@ -326,7 +341,7 @@ def _positions(part, position):
     return position[part][position[part] >= 0]
 
 
-def _check_fold(number, fold, y):
+def _check_fold(number, fold, y, kept):
     where = f"Inner fold {number}"
     advice = "Give another cv, other groups or a number as dreg_strength."
     for name, part in zip(("trains on", "holds out"), fold, strict=True):
@@ -336,7 +351,7 @@ def _check_fold(number, fold, y):
     if both.size:
         raise ValueError(
             f"{where} has {both.size} rows both in training and held out, the first "
-            f"is row {both[0]}: its score would not be out of fold. {advice}"
+            f"is row {kept[both[0]]}: its score would not be out of fold. {advice}"
         )
     absent = np.setdiff1d(y, y[fold.training])
     if absent.size:

@@ -243,6 +243,17 @@ def test_folds_that_can_not_be_are_refused(noisy, cv, groups, message):
         automatic(cv=cv).fit(*noisy, groups=groups)
 
 
+def test_folds_without_any_weight_are_refused(noisy):
+    """Their loss would be zero by zero."""
+    X, y = noisy
+    order = np.argsort(y, kind="stable")
+    ends = np.r_[order[:10], order[-10:]]
+    folds = [(np.setdiff1d(order, ends), ends), (ends, order[10:30])]
+    assert (y[order[10:30]] == 0).all()
+    with pytest.raises(ValueError, match="Inner fold 1 has a part in which every row"):
+        automatic(cv=folds, class_weight={0: 0.0, 1: 1.0}).fit(X, y)
+
+
 def test_more_folds_than_any_class_has_rows_are_refused_when_asked_for(noisy):
     """Nobody asks for 100 folds to get a fixed strength."""
     with pytest.raises(ValueError, match="cv=100 is more than the rows of any class"):
