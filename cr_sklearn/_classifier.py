@@ -53,7 +53,7 @@ class ChainzRuleClassifier(ClassifierMixin, BaseChainzRule):
         How the penalty is evaluated while training. "exact" carries one tangent for
         each input, "projected" one random tangent per sample and step, unbiased for
         every layer and at a cost that does not depend on the number of inputs. "auto"
-        is exact if one batch holds all rows and these carry at most 8192 tangents in
+        is exact if one batch holds all rows and these carry at most 2048 tangents in
         all, the smaller of the number of inputs and that of the units of the first
         layer and the output for each.
     activation : {"polynomial", "relu", "gelu", "silu", "tanh"}, default="polynomial"
@@ -100,9 +100,9 @@ class ChainzRuleClassifier(ClassifierMixin, BaseChainzRule):
         Device on which torch trains, such as "cuda". The fitted model is in NumPy
         arrays and predicts anywhere.
     dtype : {"auto", "float32", "float64"}, default="auto"
-        Precision of training. "auto" is float64 if one batch holds all rows, where
-        weighting a row by 2 then equals giving it twice to the last digits, and
-        float32 otherwise.
+        Precision of training. "auto" is float64 if one batch holds all rows, where,
+        with the exact stream, weighting a row by 2 equals giving it twice to the last
+        digits, and float32 otherwise.
     random_state : int, RandomState instance or None, default=None
         Seeds initial weights, order of rows, random tangents and dropout. The same
         int gives the same model.

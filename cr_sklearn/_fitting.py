@@ -19,7 +19,7 @@ _MAX_SEED = np.iinfo(np.int32).max
 # is that of tables too small for inner folds, and of partial_fit.
 _AUTO_STRENGTH = 0.01
 _MIN_AUTO_BATCH, _MAX_AUTO_BATCH = 128, 1024
-_MAX_EXACT_TANGENTS = 8192
+_MAX_EXACT_TANGENTS = 2048
 
 
 class TrainingRows(NamedTuple):

@@ -336,7 +336,7 @@ class TestReport:
         main("--publish")
         text = (folder / "out" / "report.md").read_text(encoding="utf-8")
         assert "Made by `python -m benchmarks.tabular --data" in text
-        assert "60 s on one thread" in text
+        assert "90 s of the processor" in text
         assert "## With HistGradientBoosting" in text
         images = {path.name for path in (folder / "out").glob("*.png")}
         assert images == set(re.findall(r"\]\((.*?\.png)\)", text))
