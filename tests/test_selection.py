@@ -4,9 +4,15 @@ import numpy as np
 import pytest
 import torch
 from scipy.special import expit
+from sklearn import config_context
 from sklearn.datasets import make_classification
 from sklearn.metrics import log_loss
-from sklearn.model_selection import GroupKFold, ShuffleSplit, StratifiedKFold
+from sklearn.model_selection import (
+    GroupKFold,
+    ShuffleSplit,
+    StratifiedKFold,
+    cross_validate,
+)
 
 from cr_sklearn import ChainzRuleClassifier
 from cr_sklearn._selection import (
@@ -18,6 +24,9 @@ from cr_sklearn._selection import (
     stack,
 )
 from cr_sklearn.nn import CrossEntropy
+
+# scikit-learn's words, or, where an older one gives empty folds, ours.
+TOO_FEW_GROUPS = "greater than the number of groups|(trains on|holds out) no row"
 
 
 def automatic(**params):
@@ -133,6 +142,23 @@ def test_rows_of_one_group_stay_together(noisy):
     automatic().fit(X, y, groups=groups)
 
 
+def test_groups_reach_the_inner_folds_through_metadata_routing(noisy):
+    """Cross-validation by groups must not leak them again inside."""
+    X, y = noisy
+    with config_context(enable_metadata_routing=True):
+        model = automatic(max_iter=1).set_fit_request(groups=True)
+        # Two groups are left to train on, fewer than inner folds.
+        with pytest.raises(ValueError, match=TOO_FEW_GROUPS):
+            cross_validate(
+                model,
+                X,
+                y,
+                cv=GroupKFold(3),
+                params={"groups": np.arange(120) % 3},
+                error_score="raise",
+            )
+
+
 def test_positions_given_as_cv_are_those_of_the_rows_given(noisy):
     """Rows of weight zero count as absent, without moving the other rows."""
     X, y = noisy
@@ -231,7 +257,7 @@ def test_fewer_rows_in_a_fold_train_as_if_alone():
         ([(np.arange(100), np.array([], int))], None, "holds out no row"),
         ([(np.array([], int), np.arange(100))], None, "trains on no row"),
         ([], None, "gives no inner fold"),
-        (3, np.zeros(120), "number of splits n_splits=3 greater"),
+        (3, np.zeros(120), TOO_FEW_GROUPS),
         (GroupKFold(3), np.arange(120) % 2, "number of splits n_splits=3 greater"),
         (GroupKFold(3), None, "'groups' parameter should not be None"),
     ],
