@@ -34,7 +34,7 @@ class WithoutScale(ChainzRuleClassifier):
 
 
 class OneStrength(ChainzRuleClassifier):
-    """The networks of the best strength alone, with a weight of 1 in all."""
+    """The networks of the best candidate alone, with a weight of 1 in all."""
 
     package = "cr_sklearn"
 
@@ -43,7 +43,9 @@ class OneStrength(ChainzRuleClassifier):
         super().fit(X, y)
         if hasattr(self, "dreg_path_"):
             path = self.dreg_path_
-            weighted = np.where(path["weight"] > 0, path["log_loss"], np.inf)
-            kept = self._strengths == path["dreg_strength"][np.argmin(weighted)]
+            # By position: a deep and a linear candidate share a strength.
+            losses = path["log_loss"][path["weight"] > 0]
+            best = np.arange(len(losses)) == losses.argmin()
+            kept = np.tile(best, len(self.estimator_weights_) // len(best))
             self.estimator_weights_ = kept / kept.sum()
         return self

@@ -197,15 +197,16 @@ class FitMixin:
         def sensitivity(network, rows):
             return self._sensitivity(network, encoded[rows], standardised[rows])
 
+        network = self._fitted_network()
         choice = search.choose(
-            self._fitted_network(),
+            network,
             self._make_criterion(),
             encoded,
             target,
             weight,
             sensitivity,
         )
-        kept = self._fitted_network().take(choice.members)
+        kept = network.take(choice.members)
         kept = kept._replace(member_weights=choice.weights)
         for name, value in _network_attributes(kept).items():
             setattr(self, name, value)

@@ -25,6 +25,7 @@ def test_variants_lack_what_they_say(data):
     used = one._strengths[one.estimator_weights_ > 0]
     assert len(set(used)) == 1
     assert one.estimator_weights_.sum() == pytest.approx(1)
+    assert np.count_nonzero(one.estimator_weights_) == 5  # one for each fold
 
 
 def test_differences_are_those_to_the_default_on_the_same_sets():
