@@ -6,8 +6,6 @@ that its figures are those of a table that nothing was chosen by.
 """
 
 import argparse
-import shlex
-import sys
 from functools import partial
 from pathlib import Path
 
@@ -172,8 +170,7 @@ def main(argv=None):
     rows = run(
         experiments, args.rows, n_jobs=args.jobs, progress=True, time_limit=TIME_LIMIT
     )
-    given = sys.argv[1:] if argv is None else argv
-    command = shlex.join(["python", "-m", "benchmarks.ablation", *given])
+    command = report.command_line("ablation", argv)
     made_by = f"{command}; {report.environment(PACKAGES)}"
     result = table(rows)
     page = markdown(result, made_by)

@@ -5,9 +5,7 @@
 """
 
 import argparse
-import shlex
 import shutil
-import sys
 from pathlib import Path
 from typing import NamedTuple
 
@@ -193,8 +191,7 @@ def _parse(argv):
         args.models = [name for name in models.MODELS if name not in slow]
     if args.out is None:
         args.out = Path("reports", "pima-quick" if args.quick else "pima")
-    given = sys.argv[1:] if argv is None else argv
-    return args, shlex.join(["python", "-m", "benchmarks.pima", *given])
+    return args, report.command_line("pima", argv)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,8 @@
 
 import os
 import platform
+import shlex
+import sys
 from datetime import date
 from pathlib import Path
 
@@ -21,6 +23,12 @@ HIGHLIGHT, PLAIN = "#c1272d", "#4d5b6a"
 # Distinct in print and for most colour-blind readers (Okabe and Ito).
 PALETTE = ["#c1272d", "#0072b2", "#e69f00", "#009e73", "#56b4e9", "#cc79a7", "#7f7f7f"]
 MARKERS = ["o", "s", "^", "D", "v", "P", "X"]
+
+
+def command_line(module, argv):
+    """The command of a benchmark as typed; ``argv`` of None is that of the process."""
+    given = sys.argv[1:] if argv is None else argv
+    return shlex.join(["python", "-m", f"benchmarks.{module}", *given])
 
 
 def environment(packages):

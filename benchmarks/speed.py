@@ -4,9 +4,7 @@ step: one training step with DREG against the same step without.
 """
 
 import argparse
-import shlex
 import statistics
-import sys
 import time
 from pathlib import Path
 from typing import NamedTuple
@@ -161,8 +159,7 @@ def main(argv=None):
     if args.threads < 1:
         parser.error(f"--threads must be at least 1, got {args.threads}")
     torch.set_num_threads(args.threads)
-    given = sys.argv[1:] if argv is None else argv
-    command = shlex.join(["python", "-m", "benchmarks.speed", *given])
+    command = report.command_line("speed", argv)
     made_by = f"{command}; {report.environment(['cr_sklearn', 'torch'])}"
     for name in args.parts or PARTS:
         measure, describe = PARTS[name]

@@ -6,8 +6,6 @@ figures to ``reports/tabular``, and prints the ranks.
 """
 
 import argparse
-import shlex
-import sys
 from pathlib import Path
 
 from benchmarks import extra_packages
@@ -167,8 +165,7 @@ def _parse(argv):
         args.sets = QUICK_SETS
     if args.out is None:
         args.out = Path("reports", "tabular-quick" if args.quick else "tabular")
-    given = sys.argv[1:] if argv is None else argv
-    return args, shlex.join(["python", "-m", "benchmarks.tabular", *given])
+    return args, report.command_line("tabular", argv)
 
 
 if __name__ == "__main__":

@@ -153,35 +153,29 @@ def _mlp(seed):
     return _one_hot(MLPClassifier(random_state=seed))
 
 
-def _realmlp(seed):
-    from pytabkit import RealMLP_TD_Classifier
+def _pytabkit(name, seed, **settings):
+    import pytabkit
 
-    # What its authors advise for log-loss and AUC: no label smoothing, and the epoch
-    # that is best by log-loss.
     _silence_lightning()
-    model = RealMLP_TD_Classifier(
+    model = getattr(pytabkit, name)(
         device="cpu",
         n_cv=1,
         n_threads=1,
         random_state=seed,
-        use_ls=False,
+        # What its authors advise for log-loss and AUC: the epoch that is best by it.
         val_metric_name="cross_entropy",
+        **settings,
     )
     return _imputed(model)
+
+
+def _realmlp(seed):
+    # Its authors' advice as well: no label smoothing.
+    return _pytabkit("RealMLP_TD_Classifier", seed, use_ls=False)
 
 
 def _tabm(seed):
-    from pytabkit import TabM_D_Classifier
-
-    _silence_lightning()
-    model = TabM_D_Classifier(
-        device="cpu",
-        n_cv=1,
-        n_threads=1,
-        random_state=seed,
-        val_metric_name="cross_entropy",
-    )
-    return _imputed(model)
+    return _pytabkit("TabM_D_Classifier", seed)
 
 
 def _autogluon(seed):
