@@ -4,18 +4,23 @@
 """
 
 import numpy as np
+import torch
 
 from cr_sklearn import ChainzRuleClassifier
 
 
 class WithoutSkip(ChainzRuleClassifier):
-    """No linear map from input to output."""
+    """No linear map from input to output, but in the linear candidates."""
 
     package = "cr_sklearn"
 
     def _build_network(self, *args):
         network = super()._build_network(*args)
-        network.skip.requires_grad_(False)
+        if network.activations:
+            # It starts at zero, and without a gradient it stays there.
+            is_first = torch.ones_like(network.input_weight)
+            is_first[:, -network.n_outputs :] = 0.0
+            network.input_weight.register_hook(is_first.mul)
         return network
 
 

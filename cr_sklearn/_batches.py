@@ -127,16 +127,27 @@ class PackedBatches:
     def __iter__(self):
         x, y, _ = self.rows
         if self._n_batches == 1:
-            inputs = x if self._shared else x[self._index]
+            inputs = x if self._shared else self._take(self._index)
             signs = self._draw_signs(self.n_rows)
             yield Batch(inputs, signs, y[self._index], self._weight)
             return
         order = torch.stack(
             [torch.randperm(self.n_rows, generator=g) for g in self._order]
         ).to(x.device)
-        for part in order.tensor_split(self._n_batches, dim=1):
-            index, weight = self._index.gather(1, part), self._weight.gather(1, part)
-            yield Batch(x[index], self._draw_signs(part.shape[1]), y[index], weight)
+        # For the whole epoch at once, but for the inputs, which are large.
+        index, weight = self._index.gather(1, order), self._weight.gather(1, order)
+        parts = (
+            tensor.tensor_split(self._n_batches, dim=1)
+            for tensor in (index, y[index], weight)
+        )
+        for rows, targets, weights in zip(*parts, strict=True):
+            signs = self._draw_signs(rows.shape[1])
+            yield Batch(self._take(rows), signs, targets, weights)
+
+    def _take(self, index):
+        # Faster than x[index].
+        x = self.rows.x
+        return x.index_select(0, index.flatten()).view(*index.shape, x.shape[1])
 
     def _draw_signs(self, n_rows):
         if self._signs is None:
@@ -158,34 +169,32 @@ def _fill_up(member_rows, weight):
 
 
 class _SignStream:
-    """Random +-1 entries, drawn as packed bits many rows at a time.
+    """Random +-1 entries, drawn once as packed bits and then used over and over.
 
-    Drawing them step by step for each member would cost more than the step.
+    Drawing them for each step would cost more than the step. Rows come in another order
+    each epoch, and the supply is no multiple of the batches, so that a row meets other
+    signs each time.
     """
 
-    def __init__(self, generators, n_dims, rows_per_draw):
-        self._generators = generators
-        self._n_dims = n_dims
-        self._rows_per_draw = rows_per_draw
-        self._buffer = None
+    def __init__(self, generators, n_dims, n_rows):
+        self._signs = torch.stack(
+            [_draw_signs(generator, n_rows, n_dims) for generator in generators]
+        )
         self._used = 0
 
     def draw(self, n_rows):
         """Return int8 signs of shape (members, n_rows, n_dims)."""
-        if self._buffer is None or self._used + n_rows > self._buffer.shape[1]:
-            self._buffer = torch.stack(
-                [self._draw_member(generator) for generator in self._generators]
-            )
+        if self._used + n_rows > self._signs.shape[1]:
             self._used = 0
-        signs = self._buffer[:, self._used : self._used + n_rows]
+        signs = self._signs[:, self._used : self._used + n_rows]
         self._used += n_rows
         return signs
 
-    def _draw_member(self, generator):
-        n_signs = self._rows_per_draw * self._n_dims
-        words = torch.empty(-(-n_signs // 64), dtype=torch.int64)
-        words.random_(-(2**63), None, generator=generator)
-        shifts = torch.arange(8, dtype=torch.uint8)
-        bits = (words.view(torch.uint8).unsqueeze(1) >> shifts) & 1
-        signs = bits.flatten()[:n_signs].view(torch.int8) * 2 - 1
-        return signs.view(self._rows_per_draw, self._n_dims)
+
+def _draw_signs(generator, n_rows, n_dims):
+    n_signs = n_rows * n_dims
+    words = torch.empty(-(-n_signs // 64), dtype=torch.int64)
+    words.random_(-(2**63), None, generator=generator)
+    shifts = torch.arange(8, dtype=torch.uint8)
+    bits = (words.view(torch.uint8).unsqueeze(1) >> shifts) & 1
+    return (bits.flatten()[:n_signs].view(torch.int8) * 2 - 1).view(n_rows, n_dims)

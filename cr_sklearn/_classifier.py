@@ -199,7 +199,7 @@ class ChainzRuleClassifier(ClassifierMixin, BaseChainzRule):
         dreg_stream="auto",
         activation="polynomial",
         n_estimators=8,
-        max_iter=60,
+        max_iter="auto",
         batch_size="auto",
         learning_rate_init=0.02,
         weight_decay=0.0,

@@ -18,8 +18,13 @@ _MAX_SEED = np.iinfo(np.int32).max
 # What "auto" stands for; the reasons are in the classifier's docstring. The strength
 # is that of tables too small for inner folds, and of partial_fit.
 _AUTO_STRENGTH = 0.01
-_MIN_AUTO_BATCH, _MAX_AUTO_BATCH = 128, 1024
-_MAX_EXACT_TANGENTS = 2048
+_MAX_WHOLE_BATCH = 128
+_MIN_AUTO_BATCH, _MAX_AUTO_BATCH = 64, 1024
+_AUTO_EPOCHS = 30
+# Few rows make few steps in an epoch.
+_SMALL_AUTO_EPOCHS, _SMALL_ROWS = 60, 256
+# Of all rows and networks that train side by side.
+_MAX_EXACT_TANGENTS = 2**15
 
 
 class TrainingRows(NamedTuple):
@@ -82,7 +87,6 @@ class FitMixin:
         """
         # torch is imported where it is needed: importing the package, or unpickling
         # a model and predicting with it, must not wait for it.
-        import torch
 
         from cr_sklearn import _training, _weights
         from cr_sklearn._batches import Rows
@@ -108,27 +112,38 @@ class FitMixin:
         if search:
             search.check_weights(loss_weight[in_training])
         strengths = search.strengths if search else self._member_strengths(go_on)
-        seeds = random_state.randint(_MAX_SEED, size=len(strengths)).tolist()
+        seeds = random_state.randint(_MAX_SEED, size=len(strengths))
         n_rows = search.n_rows if search else len(in_training)
         batch_size = self._batch_size(n_rows)
         whole = batch_size == n_rows
-        network = self._build_network(whole, encoder.n_encoded_, len(classes), seeds)
-        settings = self._training_settings(mode, strengths, batch_size, whole, network)
-        member_weights = np.full(len(strengths), 1.0 / len(strengths))
-        if search:
-            network.make_linear(torch.from_numpy(search.linear))
+        hidden = self._hidden_layers()
+        packs = search.packs(hidden) if search else [(np.arange(len(seeds)), hidden)]
+        networks = [
+            self._build_network(
+                whole, encoder.n_encoded_, layers, len(classes), seeds[members].tolist()
+            )
+            for members, layers in packs
+        ]
         if go_on:
             fitted = self._fitted_network()
-            _weights.load(network, self.activation, fitted)
+            _weights.load(networks[-1], self.activation, fitted)
             member_weights = fitted.member_weights
+        else:
+            member_weights = np.full(len(seeds), 1.0 / len(seeds))
 
         def tensors(index):
             return Rows.from_arrays(
-                encoded[index], target[index], loss_weight[index], like=network.skip
+                encoded[index],
+                target[index],
+                loss_weight[index],
+                like=networks[-1].skip,
             )
 
         def fitted_attributes():
-            fitted = _weights.dump(network, self.activation, member_weights)
+            parts = [_weights.dump(network, self.activation) for network in networks]
+            fitted = FittedNetwork.merge(
+                parts, [members for members, _ in packs], member_weights
+            )
             return {
                 "_encoder": encoder,
                 "_strengths": strengths,
@@ -136,24 +151,37 @@ class FitMixin:
                 **_network_attributes(fitted),
             }
 
-        progress = FitProgress(self, settings.max_iter, fitted_attributes, **user_data)
-        history = _training.train(
-            network,
-            self._make_criterion().to(network.skip.device),
-            tensors(in_training),
-            settings,
-            seeds,
-            member_rows=search and search.member_rows,
-            validation_rows=None if held_out is None else tensors(held_out),
-            optimizer_state=self._optimizer_state if mode == "partial_fit" else None,
-            progress=progress,
-        )
+        n_epochs = self._n_epochs(mode, n_rows)
+        progress = FitProgress(self, n_epochs, fitted_attributes, **user_data)
+        for (members, _), network in zip(packs, networks, strict=True):
+            main = network is networks[-1]
+            history = _training.train(
+                network,
+                self._make_criterion().to(network.skip.device),
+                tensors(in_training),
+                self._training_settings(
+                    mode, n_epochs, strengths[members], batch_size, whole, network, main
+                ),
+                seeds[members].tolist(),
+                member_rows=search and [search.member_rows[m] for m in members],
+                validation_rows=None if held_out is None else tensors(held_out),
+                optimizer_state=(
+                    self._optimizer_state if mode == "partial_fit" else None
+                ),
+                progress=progress if main else None,
+            )
+            if history.interrupted:
+                break
         if not go_on:
             for name in ("dreg_path_", "oof_score_"):
                 self.__dict__.pop(name, None)
         for name, value in fitted_attributes().items():
             setattr(self, name, value)
         self._store_history(history, go_on)
+        # Kept for the next of many small batches; a fit ends with steps of length zero.
+        self._optimizer_state = (
+            history.optimizer_state if mode == "partial_fit" else None
+        )
         if search:
             inputs = encoded[in_training], standardised[in_training]
             self._choose(search, *inputs, target[in_training], loss_weight[in_training])
@@ -211,13 +239,6 @@ class FitMixin:
         for name, value in _network_attributes(kept).items():
             setattr(self, name, value)
         self._strengths = search.strengths[choice.members]
-        self._optimizer_state = [
-            {
-                name: value if np.ndim(value) == 0 else value[choice.members]
-                for name, value in moments.items()
-            }
-            for moments in self._optimizer_state
-        ]
         self.dreg_strength_ = choice.strength
         self.dreg_path_ = choice.path
         hits = self._predict_codes(choice.outputs) == target[choice.rows]
@@ -241,48 +262,64 @@ class FitMixin:
     def _batch_size(self, n_rows):
         batch_size = self.batch_size
         if batch_size == "auto":
-            batch_size = min(max(n_rows // 8, _MIN_AUTO_BATCH), _MAX_AUTO_BATCH)
+            if n_rows <= _MAX_WHOLE_BATCH:
+                return n_rows
+            batch_size = min(max(n_rows // 16, _MIN_AUTO_BATCH), _MAX_AUTO_BATCH)
         return min(batch_size, n_rows)
 
-    def _training_settings(self, mode, strengths, batch_size, whole, network):
+    def _n_epochs(self, mode, n_rows):
+        if mode == "partial_fit":
+            return 1
+        if self.max_iter == "auto":
+            return _SMALL_AUTO_EPOCHS if n_rows <= _SMALL_ROWS else _AUTO_EPOCHS
+        return self.max_iter
+
+    def _training_settings(
+        self, mode, n_epochs, strengths, batch_size, whole, network, main
+    ):
         from cr_sklearn._training import TrainingSettings
         from cr_sklearn.nn import n_tangent_dims
 
         stream = self.dreg_stream
         if stream == "auto":
-            n_tangents = batch_size * n_tangent_dims(network)
-            exact = whole and n_tangents <= _MAX_EXACT_TANGENTS
+            n_tangents = network.members * batch_size * n_tangent_dims(network)
+            # A linear network has the same Jacobian everywhere.
+            exact = not network.activations or (
+                whole and n_tangents <= _MAX_EXACT_TANGENTS
+            )
             stream = "exact" if exact else "projected"
-        once = mode == "partial_fit"
         return TrainingSettings(
-            max_iter=1 if once else self.max_iter,
+            max_iter=n_epochs,
             batch_size=batch_size,
             learning_rate_init=self.learning_rate_init,
-            schedule="constant" if once else "cosine",
+            schedule="constant" if mode == "partial_fit" else "cosine",
             weight_decay=self.weight_decay,
             dreg_strength=strengths,
             dreg_stream=stream,
             first_epoch=getattr(self, "n_iter_", 0) if mode != "fit" else 0,
             tol=self.tol,
             n_iter_no_change=self.n_iter_no_change,
-            verbose=int(self.verbose),
+            verbose=int(self.verbose) if main else 0,
         )
 
-    def _build_network(self, whole, n_encoded, n_classes, seeds):
-        from cr_sklearn._training import check_device, initial_network
-
+    def _hidden_layers(self):
         hidden = np.atleast_1d(self.hidden_layer_sizes)
         if hidden.ndim != 1 or (hidden <= 0).any() or (hidden % 1 != 0).any():
             raise ValueError(
                 "hidden_layer_sizes must hold integers > 0, got "
                 f"{self.hidden_layer_sizes!r}."
             )
+        return hidden.astype(int).tolist()
+
+    def _build_network(self, whole, n_encoded, hidden, n_classes, seeds):
+        from cr_sklearn._training import check_device, initial_network
+
         dtype = self.dtype
         if dtype == "auto":
             dtype = "float64" if whole else "float32"
         return initial_network(
             n_encoded,
-            hidden.astype(int).tolist(),
+            hidden,
             self._n_outputs(n_classes),
             activation=self.activation,
             degree=self.degree,
@@ -301,7 +338,6 @@ class FitMixin:
         )
         self.n_iter_ = len(self.loss_curve_)
         self.interrupted_ = history.interrupted
-        self._optimizer_state = history.optimizer_state
         if history.interrupted:
             warnings.warn(
                 f"Training was interrupted after {len(history.loss)} epochs. The best "

@@ -49,6 +49,52 @@ class FittedNetwork(NamedTuple):
             self.member_weights[members],
         )
 
+    @classmethod
+    def merge(cls, parts, positions, member_weights):
+        """Bring the members of several networks into one.
+
+        Parameters
+        ----------
+        parts : list of FittedNetwork
+            The last has the shape of the result. Others may be linear: they get the
+            same hidden layers with zeros, where no gradient will reach them.
+        positions : list of ndarray of int
+            Of each part's members in the result.
+        member_weights : ndarray of shape (members,)
+        """
+        *others, last = parts
+        shaped = [*(part._with_layers_like(last) for part in others), last]
+
+        def joined(name):
+            lists = zip(*(getattr(part, name) for part in shaped), strict=True)
+            return [np.concatenate(arrays) for arrays in lists]
+
+        network = cls(
+            joined("coefs"),
+            joined("intercepts"),
+            np.concatenate([part.skip_coef for part in shaped]),
+            joined("polynomial_coefs"),
+            last.activation,
+            np.concatenate([part.member_weights for part in shaped]),
+        )
+        network = network.take(np.argsort(np.concatenate(positions)))
+        return network._replace(member_weights=member_weights)
+
+    def _with_layers_like(self, other):
+        if self.coefs:
+            return self
+
+        def zeros(arrays):
+            return [
+                np.zeros((len(self.skip_coef), *array.shape[1:])) for array in arrays
+            ]
+
+        return self._replace(
+            coefs=zeros(other.coefs),
+            intercepts=[*zeros(other.intercepts[:-1]), self.intercepts[-1]],
+            polynomial_coefs=zeros(other.polynomial_coefs),
+        )
+
     def outputs(self, x):
         """Weighted sum of the members' outputs.
 

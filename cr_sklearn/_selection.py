@@ -165,8 +165,6 @@ class StrengthSearch:
     candidates : ndarray of shape (n_candidates,)
         Their strengths.
     strengths : ndarray of shape (members,)
-    linear : ndarray of bool of shape (members,)
-        Members that are to have no hidden layers.
     member_rows : list of ndarray of int
         Rows that each member trains on.
     n_rows : int
@@ -178,9 +176,24 @@ class StrengthSearch:
         self.candidates = np.array(STRENGTHS + LINEAR_STRENGTHS * deep)
         self._linear = np.arange(len(self.candidates)) >= len(STRENGTHS) * deep
         self.strengths = np.tile(self.candidates, len(folds))
-        self.linear = np.tile(self._linear, len(folds))
         self.member_rows = [fold.training for fold in folds for _ in self.candidates]
         self.n_rows = max(map(len, self.member_rows))
+
+    def packs(self, hidden):
+        """Return members to train together and their hidden layers, linear ones first.
+
+        Parameters
+        ----------
+        hidden : list of int
+            Neurons of each hidden layer.
+
+        Returns
+        -------
+        list of (ndarray of int, list of int)
+        """
+        linear = np.tile(self._linear, len(self.folds))
+        packs = [(np.flatnonzero(linear), []), (np.flatnonzero(~linear), hidden)]
+        return [(members, layers) for members, layers in packs if len(members)]
 
     def check_weights(self, weight):
         """Refuse folds that class weights of zero leave nothing of.

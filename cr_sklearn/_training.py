@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import torch
 from skorch import NeuralNet
-from skorch.callbacks import LRScheduler
 
 from cr_sklearn._batches import PackedBatches, member_generators
+from cr_sklearn._optimizer import FlatAdamW
 from cr_sklearn._progress import TrainingProgress
 from cr_sklearn._stopping import BestWeights, StopTraining, diverged
-from cr_sklearn.nn import PackedNetwork, dreg, n_tangent_dims
+from cr_sklearn.nn import PackedNetwork, dreg, n_sign_dims
 
 
 @dataclass(frozen=True)
@@ -169,7 +169,7 @@ def train(
         settings.batch_size,
         seeds,
         member_rows,
-        n_tangent_dims(network) if projected and penalised else None,
+        n_sign_dims(network) if projected and penalised else None,
         settings.first_epoch,
     )
     network.dropout_generators = member_generators(
@@ -179,11 +179,11 @@ def train(
     best = BestWeights(settings, validated=validation_rows is not None)
     net.callbacks = [
         ("best", best),
-        *_make_callbacks(settings, len(batches), progress),
+        *_make_callbacks(settings, progress),
     ]
     net.initialize()
     if optimizer_state is not None:
-        _load_optimizer_state(net.optimizer_, optimizer_state)
+        net.optimizer_.load_state(optimizer_state)
     net.notify("on_train_begin")
     interrupted = False
     try:
@@ -200,7 +200,7 @@ def train(
         raise diverged(settings, len(net.history))
     network.eval()
     history = TrainingHistory(
-        interrupted=interrupted, optimizer_state=_dump_optimizer_state(net.optimizer_)
+        interrupted=interrupted, optimizer_state=net.optimizer_.state()
     )
     for epoch in net.history:
         if "dreg" in epoch:  # not so in an epoch that was interrupted
@@ -215,26 +215,15 @@ class _PackedNet(NeuralNet):
     """skorch's loop over packed members.
 
     NOTE[DIFF] to skorch: batches are tensor slices instead of a DataLoader, the loss
-    is read once per epoch instead of once per step, and the module's forward pass is
-    that of :func:`~cr_sklearn.nn.dreg`.
+    is read and callbacks are told once per epoch instead of once per step, and the
+    module's forward pass is that of :func:`~cr_sklearn.nn.dreg`.
     """
 
     def __init__(self, module, criterion, settings, validation_rows, penalised):
-        # Every group costs time in each step, so there is one unless it is needed.
-        decayed = ("weights.*", "skip") if settings.weight_decay > 0 else ()
-        device = next(module.parameters()).device
         super().__init__(
             module,
             criterion,
-            optimizer=torch.optim.AdamW,
-            # A short memory of squared gradients, for a few hundred steps in all.
-            optimizer__betas=(0.9, 0.95),
-            optimizer__weight_decay=0.0,
-            optimizer__fused=device.type in ("cpu", "cuda"),
-            optimizer__param_groups=[
-                (pattern, {"weight_decay": settings.weight_decay})
-                for pattern in decayed
-            ],
+            optimizer=FlatAdamW,
             lr=settings.learning_rate_init,
             max_epochs=settings.max_iter,
             train_split=None,
@@ -250,6 +239,14 @@ class _PackedNet(NeuralNet):
         parameter = next(self.module_.parameters())
         self.strengths_ = torch.as_tensor(
             self.settings.dreg_strength, dtype=parameter.dtype, device=parameter.device
+        )
+        return self
+
+    def initialize_optimizer(self, *args, **kwargs):
+        self.optimizer_ = self.optimizer(
+            self.packed_parameters(),
+            decayed=[self.module_.input_weight, *self.module_.hidden_weights],
+            weight_decay=self.settings.weight_decay,
         )
         return self
 
@@ -270,38 +267,47 @@ class _PackedNet(NeuralNet):
         if not training:
             return
         self._set_training(True)
+        first_step = (len(self.history) - 1) * len(iterator)
+        n_steps = self.settings.max_iter * len(iterator)
         losses = penalties = 0.0
-        for batch in iterator:
-            self.notify("on_batch_begin", batch=batch, training=True)
-            step = step_fn(batch)
+        for step, batch in enumerate(iterator, first_step):
+            self.optimizer_.zero_grad()
+            member_losses, member_penalties = self.train_step_single(batch)
+            self.optimizer_.step(self._learning_rate(step / n_steps))
             share = batch.y.shape[1] / iterator.n_rows
-            losses = losses + share * step["member_losses"]
-            penalties = penalties + share * step["member_penalties"]
-            self.notify("on_batch_end", batch=batch, training=True, **step)
+            losses = losses + share * member_losses
+            penalties = penalties + share * member_penalties
         self.history.record("train_loss", losses.mean().item())
         self.history.record("dreg", penalties.mean().item())
         # What each member minimised, for the callbacks.
         self.objectives_ = losses + self.strengths_ * penalties.nan_to_num(0.0)
 
+    def _learning_rate(self, progress):
+        initial = self.settings.learning_rate_init
+        if self.settings.schedule == "constant":
+            return initial
+        return 0.5 * initial * (1.0 + math.cos(math.pi * progress))
+
     def train_step_single(self, batch, **fit_params):
+        """Backward pass of one batch; data loss and penalty of each member."""
+        weight = batch.weight / batch.y.shape[1]
         if self.penalised:
             outputs, norms = dreg(self.module_, batch.x, batch.signs)
-            penalty = (batch.weight * norms.sum(dim=0)).mean(dim=1)
         else:
-            outputs, penalty = self.module_(batch.x), None
-        data_loss = (batch.weight * self.criterion_(outputs, batch.y)).mean(dim=1)
-        # Summed over members, so that none of them sees another's gradient.
-        if penalty is None:
-            loss = data_loss.sum()
-            penalty = torch.full_like(data_loss, math.nan)
-        else:
-            loss = (data_loss + self.strengths_ * penalty).sum()
-        loss.backward()
-        return {
-            "loss": loss,
-            "member_losses": data_loss.detach(),
-            "member_penalties": penalty.detach(),
-        }
+            outputs, norms = self.module_(batch.x), None
+        losses = self.criterion_(outputs, batch.y)
+        data_loss = (weight * losses.detach()).sum(dim=1)
+        # The objective is a weighted sum over rows, and over members, so that none of
+        # them sees another's gradient. Its gradients are these weights.
+        if norms is None:
+            losses.backward(weight)
+            return data_loss, torch.full_like(data_loss, math.nan)
+        norm_weight = self.strengths_.unsqueeze(1) * weight
+        if norms.shape[2] == 1:
+            norm_weight = norm_weight.sum(dim=1, keepdim=True)
+        torch.autograd.backward([losses, norms], [weight, norm_weight.expand_as(norms)])
+        penalty = (weight * norms.detach().sum(dim=0)).sum(dim=1)
+        return data_loss, penalty
 
     def validation_losses(self):
         """Weighted mean data loss of each member on the validation rows."""
@@ -313,36 +319,8 @@ class _PackedNet(NeuralNet):
             return (weight * losses).mean(dim=1)
 
 
-def _make_callbacks(settings, n_batches, progress):
+def _make_callbacks(settings, progress):
     callbacks = []
-    if settings.schedule == "cosine":
-        callbacks.append(
-            (
-                "schedule",
-                LRScheduler(
-                    torch.optim.lr_scheduler.CosineAnnealingLR,
-                    T_max=settings.max_iter * n_batches,
-                    step_every="batch",
-                ),
-            )
-        )
     if settings.verbose > 0 or progress is not None:
         callbacks.append(("progress", TrainingProgress(settings, progress)))
     return callbacks
-
-
-def _dump_optimizer_state(optimizer):
-    state = optimizer.state_dict()["state"]
-    return [
-        {name: value.cpu().numpy().copy() for name, value in state[index].items()}
-        for index in sorted(state)
-    ]
-
-
-def _load_optimizer_state(optimizer, saved):
-    state = optimizer.state_dict()
-    state["state"] = {
-        index: {name: torch.as_tensor(value.copy()) for name, value in entry.items()}
-        for index, entry in enumerate(saved)
-    }
-    optimizer.load_state_dict(state)

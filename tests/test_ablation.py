@@ -19,7 +19,9 @@ def test_variants_lack_what_they_say(data):
     """A switch that does nothing would make an ingredient look worthless."""
     given = {"max_iter": 10, "random_state": 0}
     no_skip = WithoutSkip(**given).fit(*data)
-    assert not no_skip.skip_coef_.any()
+    deep = no_skip.coefs_[-1].any(axis=(1, 2))
+    assert deep.any()
+    assert not no_skip.skip_coef_[deep].any()
     assert WithoutScale(**given).fit(*data).estimator_weights_.sum() == pytest.approx(1)
     one = OneStrength(**given).fit(*data)
     used = one._strengths[one.estimator_weights_ > 0]

@@ -6,7 +6,8 @@ import torch
 from torch.func import jacrev
 
 from cr_sklearn import _inference, _weights
-from cr_sklearn.nn import ACTIVATIONS, PackedNetwork
+from cr_sklearn._inference import FittedNetwork
+from cr_sklearn.nn import ACTIVATIONS, PackedNetwork, dreg
 
 
 def make_pair(hidden=(6, 5), activation="polynomial", degree=3, members=3):
@@ -18,7 +19,8 @@ def make_pair(hidden=(6, 5), activation="polynomial", degree=3, members=3):
         network.skip.normal_(generator=torch.Generator().manual_seed(0))
     # Unequal, and of a sum that is not 1, as stacking leaves them.
     weights = np.linspace(0.2, 0.5, members)
-    return network, _weights.dump(network, activation, weights)
+    fitted = _weights.dump(network, activation)
+    return network, fitted._replace(member_weights=weights)
 
 
 @pytest.mark.parametrize("hidden", [(), (6,), (6, 5)], ids=str)
@@ -63,6 +65,31 @@ def test_weights_survive_the_way_to_numpy_and_back():
     _weights.load(other, "polynomial", fitted)
     for one, two in zip(network.parameters(), other.parameters(), strict=True):
         torch.testing.assert_close(one, two, rtol=0, atol=0)
+
+
+def test_linear_members_stay_linear_among_deep_ones():
+    """Hidden layers of zeros add nothing, and training can't wake them."""
+    _, deep = make_pair(members=2)
+    _, linear = make_pair(hidden=(), members=1)
+    weights = np.array([0.2, 0.5, 0.3])
+    merged = FittedNetwork.merge(
+        [linear, deep], [np.array([1]), np.array([0, 2])], weights
+    )
+    x = np.random.default_rng(0).normal(size=(7, 4))
+    parts = merged.member_outputs(x)
+    np.testing.assert_allclose(parts[[1]], linear.member_outputs(x))
+    np.testing.assert_allclose(parts[[0, 2]], deep.member_outputs(x))
+    np.testing.assert_array_equal(merged.member_weights, weights)
+    network, _ = make_pair()
+    _weights.load(network, "polynomial", merged)
+    rows = torch.from_numpy(x)
+    outputs, norms = dreg(network, rows)
+    (outputs.square().sum() + norms.sum()).backward()
+    hidden = network.weights[0].shape[1]
+    assert network.input_weight.grad[1, hidden:].any()
+    assert not network.input_weight.grad[1, :hidden].any()
+    assert not any(weight.grad[1].any() for weight in network.hidden_weights)
+    assert not any(bias.grad[1].any() for bias in list(network.biases)[:-1])
 
 
 @pytest.mark.parametrize(

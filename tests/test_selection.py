@@ -302,7 +302,10 @@ def test_members_of_a_search_are_every_candidate_on_every_fold(noisy):
     n = len(STRENGTHS) + len(LINEAR_STRENGTHS)
     assert len(search.strengths) == len(search.member_rows) == 4 * n
     assert search.strengths[:n].tolist() == [*STRENGTHS, *LINEAR_STRENGTHS]
-    assert search.linear[:n].tolist() == [False] * 4 + [True] * 2
+    (linear, no_layers), (deep, layers) = search.packs([32])
+    assert linear.tolist() == [m for m in range(4 * n) if m % n >= len(STRENGTHS)]
+    assert sorted([*linear, *deep]) == list(range(4 * n))
+    assert (no_layers, layers) == ([], [32])
     held_out = np.concatenate([fold.held_out for fold in search.folds])
     assert sorted(held_out.tolist()) == list(range(120))
 

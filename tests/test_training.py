@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 import torch
-from skorch.callbacks import Callback
 
 from cr_sklearn import _training
 from cr_sklearn._batches import PackedBatches, Rows, member_generators
+from cr_sklearn._optimizer import FlatAdamW
 from cr_sklearn._stopping import NonFiniteLossError
 from cr_sklearn._training import TrainingSettings
 from cr_sklearn.nn import CrossEntropy
@@ -206,25 +206,18 @@ def test_ctrl_c_keeps_the_best_weights():
 def test_ctrl_c_in_the_middle_of_an_epoch(monkeypatch):
     """That is where it usually strikes; the half epoch leaves no trace."""
     reference, _ = train([3], progress=_Interrupt(2), max_iter=50)
-    original = _training._make_callbacks
+    original, n_steps = FlatAdamW.step, 0
 
-    class InterruptBatch(Callback):
-        def initialize(self):
-            self.batches = 0
-            return self
+    def step(self, learning_rate):
+        nonlocal n_steps
+        n_steps += 1
+        if n_steps == 3 * 2 + 2:
+            # The objective of an epoch is that of the weights before its steps, so
+            # the best full epoch is the second.
+            raise KeyboardInterrupt
+        original(self, learning_rate)
 
-        def on_batch_end(self, net, **kwargs):
-            self.batches += 1
-            if self.batches == 3 * 2 + 2:
-                # The objective of an epoch is that of the weights before its steps,
-                # so the best full epoch is the second.
-                raise KeyboardInterrupt
-
-    monkeypatch.setattr(
-        _training,
-        "_make_callbacks",
-        lambda *args: [*original(*args), ("interrupt", InterruptBatch())],
-    )
+    monkeypatch.setattr(FlatAdamW, "step", step)
     network, history = train([3], max_iter=50)
     assert history.interrupted
     assert len(history.loss) == 2

@@ -4,7 +4,13 @@ Pure torch; imports nothing else of the package.
 """
 
 from cr_sklearn.nn._activations import ACTIVATIONS, make_activation
-from cr_sklearn.nn._dreg import STREAMS, dreg, input_tangents, n_tangent_dims
+from cr_sklearn.nn._dreg import (
+    STREAMS,
+    dreg,
+    n_sign_dims,
+    n_tangent_dims,
+    tangent_images,
+)
 from cr_sklearn.nn._losses import CrossEntropy
 from cr_sklearn.nn._network import PackedNetwork
 from cr_sklearn.nn._poly import Polynomial
@@ -16,7 +22,8 @@ __all__ = [
     "PackedNetwork",
     "Polynomial",
     "dreg",
-    "input_tangents",
     "make_activation",
+    "n_sign_dims",
     "n_tangent_dims",
+    "tangent_images",
 ]

@@ -1,8 +1,8 @@
 """Fixed activations with the derivative that the derivative stream needs.
 
-Every class answers ``forward(z)`` and ``dual(z, tangent)`` like
-:class:`~cr_sklearn.nn.Polynomial`. The slopes are written out rather than taken from
-autograd, because DREG differentiates them once more during training.
+Every class answers ``forward(z)``, ``value_and_slope(z, out)`` and ``curvature(z)``
+like :class:`~cr_sklearn.nn.Polynomial`: DREG differentiates the slope once more during
+training.
 """
 
 import math
@@ -15,10 +15,9 @@ from cr_sklearn.nn._poly import Polynomial
 
 
 class _Elementwise(nn.Module):
-    def dual(self, z, tangent):
-        """Return ``phi(z)`` and the tangent's image ``phi'(z) * tangent``."""
-        value, slope = self._value_and_slope(z)
-        return value, slope.unsqueeze(2) * tangent
+    """Value, slope and curvature; out of autograd but for ``forward``."""
+
+    learned = False
 
 
 class ReLU(_Elementwise):
@@ -27,8 +26,12 @@ class ReLU(_Elementwise):
     def forward(self, z):
         return F.relu(z)
 
-    def _value_and_slope(self, z):
-        return F.relu(z), (z > 0).to(z.dtype)
+    def value_and_slope(self, z, out):
+        torch.clamp(z, min=0.0, out=out)
+        return (z > 0).to(z.dtype)
+
+    def curvature(self, z):
+        return torch.zeros_like(z)
 
 
 class GELU(_Elementwise):
@@ -37,10 +40,16 @@ class GELU(_Elementwise):
     def forward(self, z):
         return F.gelu(z)
 
-    def _value_and_slope(self, z):
-        cdf = 0.5 * (1.0 + torch.erf(z / math.sqrt(2.0)))
-        pdf = torch.exp(-0.5 * z * z) / math.sqrt(2.0 * math.pi)
-        return z * cdf, cdf + z * pdf
+    def value_and_slope(self, z, out):
+        cdf = torch.special.ndtr(z)
+        torch.mul(z, cdf, out=out)
+        return torch.addcmul(cdf, z, self._pdf(z))
+
+    def curvature(self, z):
+        return self._pdf(z) * (2.0 - z * z)
+
+    def _pdf(self, z):
+        return torch.exp(-0.5 * z * z) / math.sqrt(2.0 * math.pi)
 
 
 class SiLU(_Elementwise):
@@ -49,10 +58,14 @@ class SiLU(_Elementwise):
     def forward(self, z):
         return F.silu(z)
 
-    def _value_and_slope(self, z):
+    def value_and_slope(self, z, out):
         gate = torch.sigmoid(z)
-        value = z * gate
-        return value, gate + value * (1.0 - gate)
+        torch.mul(z, gate, out=out)
+        return gate + out * (1.0 - gate)
+
+    def curvature(self, z):
+        gate = torch.sigmoid(z)
+        return gate * (1.0 - gate) * (2.0 + z * (1.0 - 2.0 * gate))
 
 
 class Tanh(_Elementwise):
@@ -61,9 +74,13 @@ class Tanh(_Elementwise):
     def forward(self, z):
         return torch.tanh(z)
 
-    def _value_and_slope(self, z):
+    def value_and_slope(self, z, out):
+        torch.tanh(z, out=out)
+        return 1.0 - out * out
+
+    def curvature(self, z):
         value = torch.tanh(z)
-        return value, 1.0 - value * value
+        return -2.0 * value * (1.0 - value * value)
 
 
 _FIXED = {"relu": ReLU, "gelu": GELU, "silu": SiLU, "tanh": Tanh}

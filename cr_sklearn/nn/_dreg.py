@@ -2,11 +2,15 @@
 
 import torch
 
+from cr_sklearn.nn._streams import streams
+
 STREAMS = ("exact", "projected")
+# With up to so many times the rows of [W_1; W_skip], inputs get tangents of their own.
+_DIRECT = 8
 
 
-def input_tangents(network, signs=None):
-    r"""Images of the tangents under the network's first layer and skip connection.
+def tangent_images(network, signs=None):
+    r"""Images of the tangents under the maps that meet the input.
 
     Norms of ``S^l`` depend on the input space only through the Gram matrix of the
     stacked maps ``A = [W_1; W_skip]``. When ``d`` exceeds its number of rows ``r``,
@@ -17,31 +21,20 @@ def input_tangents(network, signs=None):
     ----------
     network : PackedNetwork
     signs : Tensor of shape (members, batch, n_tangent_dims(network)) or None
-        Random +-1 directions, one per sample, for the projected stream. ``None``
-        for the exact stream: a basis of the input space, shared by the batch.
+        Random +-1 directions, one per sample, for the projected stream. ``None`` for
+        the exact stream: a basis of the input space, shared by the batch.
 
     Returns
     -------
-    first : Tensor of shape (members, batch or 1, t, n_1)
-    skip : Tensor of shape (members, batch or 1, t, n_outputs)
-        What :meth:`PackedNetwork.dual` takes; ``t = 1`` when ``signs`` are given.
+    Tensor of shape (members, batch or 1, t, n_1 + n_outputs)
+        ``t = 1`` when ``signs`` are given.
     """
-    maps = (
-        [network.skip]
-        if not network.activations
-        else [
-            network.weights[0],
-            network.skip,
-        ]
-    )
-    rows = [block.shape[1] for block in maps]
+    maps = network.input_weight
     if n_tangent_dims(network) < network.n_features:
-        maps = _gram_factor(torch.cat(maps, dim=1)).split(rows, dim=1)
+        maps = _gram_factor(maps)
     if signs is None:
-        images = [block.mT.unsqueeze(1) for block in maps]
-    else:
-        images = [torch.bmm(signs, block.mT).unsqueeze(2) for block in maps]
-    return images[0], images[-1]
+        return maps.mT.unsqueeze(1)
+    return torch.bmm(signs, maps.mT).unsqueeze(2)
 
 
 def n_tangent_dims(network):
@@ -52,7 +45,16 @@ def n_tangent_dims(network):
     """
     if not network.activations:
         return network.n_features
-    return min(network.n_features, network.weights[0].shape[1] + network.n_outputs)
+    return min(network.n_features, network.input_weight.shape[1])
+
+
+def n_sign_dims(network):
+    """Length of the random tangents: ``d``, or ``n_tangent_dims`` for many inputs.
+
+    The Cholesky factor costs as much as some products with the first layer's weights.
+    """
+    n_dims = n_tangent_dims(network)
+    return network.n_features if network.n_features <= _DIRECT * n_dims else n_dims
 
 
 def dreg(network, x, signs=None):
@@ -71,8 +73,9 @@ def dreg(network, x, signs=None):
     ----------
     network : PackedNetwork
     x : Tensor of shape (members, batch, d) or (batch, d)
-    signs : Tensor of shape (members, batch, n_tangent_dims(network)) or None
-        See :func:`input_tangents`. ``None`` computes the norms exactly.
+    signs : Tensor of shape (members, batch, n_sign_dims(network)) or None
+        Also accepted in ``n_tangent_dims`` dimensions. ``None`` computes the norms
+        exactly.
 
     Returns
     -------
@@ -90,8 +93,9 @@ def dreg(network, x, signs=None):
     >>> penalties.shape
     torch.Size([3, 2, 5])
     """
-    outputs, tangents = network.dual(x, *input_tangents(network, signs))
-    return outputs, torch.stack([t.square().sum(dim=(2, 3)) for t in tangents])
+    if signs is not None and signs.shape[2] == network.n_features:
+        return streams(network, x, tangent=signs)
+    return streams(network, x, images=tangent_images(network, signs))
 
 
 def _gram_factor(stacked):

@@ -10,18 +10,13 @@ from cr_sklearn.nn._activations import make_activation
 
 
 class PackedNetwork(nn.Module):
-    r"""Value stream and derivative stream of ``members`` independent networks.
+    r"""``members`` independent networks of one shape.
 
     .. math::
         z^l = W_l h^{l-1} + b_l, \quad h^l = \phi_l(z^l), \quad h^0 = x, \quad
         f(x) = W_{out} h^L + W_{skip} x + b_{out}
 
-        S^l = \mathrm{diag}(\phi_l'(z^l))\, W_l\, S^{l-1}, \quad S^0 = I, \quad
-        S^{out} = W_{out} S^L + W_{skip}
-
-    ``S^l`` (n_l, d) is the Jacobian of layer l with respect to the network's input.
-
-    Source: arXiv 2605.24340, dual-stream forward pass.
+    Source: arXiv 2605.24340. The derivative stream is in :func:`~cr_sklearn.nn.dreg`.
     NOTE[DIFF] ``W_skip``, a linear map from input to output, is ours. Together with
     a small head it starts the model near logistic regression, from where the
     polynomials add what the data supports.
@@ -48,9 +43,10 @@ class PackedNetwork(nn.Module):
 
     Attributes
     ----------
-    weights : ParameterList of (members, n_l, n_(l-1)), the last one ``W_out``
+    input_weight : Parameter of shape (members, n_1 + n_outputs, n_features)
+        ``[W_1; W_skip]``, all that meets the input: one matrix product for both.
+    hidden_weights : ParameterList of (members, n_l, n_(l-1)), the last one ``W_out``
     biases : ParameterList of (members, n_l)
-    skip : Parameter of shape (members, n_outputs, n_features)
     activations : ModuleList, one per hidden layer
     dropout_generators : list of torch.Generator or None
         One per member; needed for training with dropout.
@@ -89,21 +85,35 @@ class PackedNetwork(nn.Module):
         self.dropout_generators = None
         hidden = list(hidden_layer_sizes)
         # Without hidden layers the skip is the whole model.
-        widths = [n_features, *hidden, n_outputs] if hidden else []
-        self.weights = nn.ParameterList(
+        self._n_first = hidden[0] if hidden else 0
+        self.input_weight = nn.Parameter(
+            torch.zeros(members, self._n_first + n_outputs, n_features)
+        )
+        self.hidden_weights = nn.ParameterList(
             torch.zeros(members, n_out, n_in)
-            for n_in, n_out in itertools.pairwise(widths)
+            for n_in, n_out in itertools.pairwise([*hidden, n_outputs])
         )
         self.biases = nn.ParameterList(
             torch.zeros(members, n_out) for n_out in [*hidden, n_outputs]
         )
-        self.skip = nn.Parameter(torch.zeros(members, n_outputs, n_features))
         self.activations = nn.ModuleList(
             make_activation(activation, members, n_units, degree) for n_units in hidden
         )
         self.reset_parameters(
             [torch.Generator().manual_seed(m) for m in range(members)]
         )
+
+    @property
+    def weights(self):
+        """``W_1`` to ``W_out``, the first as a view; empty without hidden layers."""
+        if not self._n_first:
+            return []
+        return [self.input_weight[:, : self._n_first], *self.hidden_weights]
+
+    @property
+    def skip(self):
+        """View of ``W_skip``."""
+        return self.input_weight[:, self._n_first :]
 
     def reset_parameters(self, generators):
         """Draw all parameters, member ``m`` from ``generators[m]`` alone."""
@@ -112,9 +122,10 @@ class PackedNetwork(nn.Module):
                 f"Expected one generator for each of {self.members} members, got "
                 f"{len(generators)}."
             )
-        last = len(self.weights) - 1
+        weights = self.weights
+        last = len(weights) - 1
         with torch.no_grad():
-            for layer, weight in enumerate(self.weights):
+            for layer, weight in enumerate(weights):
                 scale = (0.1 if layer == last else 1.0) / math.sqrt(weight.shape[2])
                 for member, generator in enumerate(generators):
                     weight[member].normal_(0.0, scale, generator=generator)
@@ -128,91 +139,36 @@ class PackedNetwork(nn.Module):
             if hasattr(activation, "reset_parameters"):
                 activation.reset_parameters(generators)
 
-    def make_linear(self, members):
-        """Leave these members their skip connection alone.
-
-        Their ``W_out`` becomes zero and stays so: it gets no gradient.
-
-        Parameters
-        ----------
-        members : Tensor of bool of shape (members,)
-        """
-        if not self.activations or not members.any():
-            return
-        head = self.weights[-1]
-        kept = (~members)[:, None, None].to(head)
-        with torch.no_grad():
-            head.mul_(kept)
-        head.register_hook(lambda gradient: gradient * kept)
-
     def forward(self, x):
         """Value stream alone: outputs (members, batch, n_outputs)."""
-        x = self._per_member(x)
-        h = x
+        x = self.per_member(x)
+        masks = self.dropout_masks(x)
+        mapped = torch.bmm(x, self.input_weight.mT)
+        z, skipped = mapped.tensor_split([self._n_first], dim=2)
+        outputs = skipped + self.biases[-1].unsqueeze(1)
+        if not self.activations:
+            return outputs
         for layer, activation in enumerate(self.activations):
-            h = activation(self._affine(layer, h))
-            if self._drops:
-                h = h * self._dropout_mask(h)
-        return self._head(h, x)
+            h = activation(z + self.biases[layer].unsqueeze(1))
+            if masks is not None:
+                h = h * masks[layer]
+            z = torch.bmm(h, self.hidden_weights[layer].mT)
+        return outputs + z
 
-    def dual(self, x, first, skip):
-        """Both streams, with tangents given by their images under the first layer.
-
-        Any block of tangents ``V`` enters the network through ``W_1 V`` and
-        ``W_skip V`` alone, so these two are the arguments; see
-        :func:`~cr_sklearn.nn.input_tangents` for their construction.
-
-        Parameters
-        ----------
-        x : Tensor of shape (members, batch, d) or (batch, d)
-        first : Tensor of shape (members, batch or 1, t, n_1)
-            ``(W_1 V)^T``; ignored without hidden layers.
-        skip : Tensor of shape (members, batch or 1, t, n_outputs)
-            ``(W_skip V)^T``.
-
-        Returns
-        -------
-        outputs : Tensor of shape (members, batch, n_outputs)
-        tangents : list of Tensor of shape (members, batch or 1, t, n_l)
-            ``(S^l V)^T`` for every hidden layer and, last, the output.
-        """
-        x = self._per_member(x)
-        h, tangent, tangents = x, first, []
-        for layer, activation in enumerate(self.activations):
-            if layer > 0:
-                tangent = self._linear(layer, tangent)
-            h, tangent = activation.dual(self._affine(layer, h), tangent)
-            if self._drops:
-                mask = self._dropout_mask(h)
-                h, tangent = h * mask, tangent * mask.unsqueeze(2)
-            tangents.append(tangent)
-        if self.activations:
-            skip = self._linear(-1, tangent) + skip
-        tangents.append(skip)
-        return self._head(h, x), tangents
-
-    @property
-    def _drops(self):
-        return self.training and self.dropout > 0.0
-
-    def _per_member(self, x):
+    def per_member(self, x):
+        """Return ``x`` with a member axis."""
         return x.expand(self.members, *x.shape) if x.dim() == 2 else x
 
-    def _affine(self, layer, h):
-        return torch.baddbmm(self.biases[layer].unsqueeze(1), h, self.weights[layer].mT)
+    def dropout_masks(self, x):
+        """Draw each layer's factors (members, batch, n_l); None without dropout."""
+        if not (self.training and self.dropout > 0.0):
+            return None
+        return [
+            self._dropout_mask(x.shape[1], bias.shape[1], x)
+            for bias in self.biases[:-1]
+        ]
 
-    def _linear(self, layer, tangent):
-        # One matrix product over batch and tangents instead of a small one each.
-        flat = torch.bmm(tangent.flatten(1, 2), self.weights[layer].mT)
-        return flat.unflatten(1, tangent.shape[1:3])
-
-    def _head(self, h, x):
-        outputs = torch.baddbmm(self.biases[-1].unsqueeze(1), x, self.skip.mT)
-        if self.activations:
-            outputs = torch.baddbmm(outputs, h, self.weights[-1].mT)
-        return outputs
-
-    def _dropout_mask(self, h):
+    def _dropout_mask(self, batch, n_units, like):
         if self.dropout_generators is None:
             raise RuntimeError(
                 "Training with dropout needs network.dropout_generators, one "
@@ -221,8 +177,8 @@ class PackedNetwork(nn.Module):
         # Drawn on the CPU, so that a seed means the same on every device.
         keep = torch.stack(
             [
-                torch.rand(h.shape[1:], generator=generator) >= self.dropout
+                torch.rand(batch, n_units, generator=generator) >= self.dropout
                 for generator in self.dropout_generators
             ]
         )
-        return keep.to(device=h.device, dtype=h.dtype) / (1.0 - self.dropout)
+        return keep.to(like) / (1.0 - self.dropout)

@@ -42,11 +42,11 @@ class Polynomial(nn.Module):
     >>> square = Polynomial(members=1, n_units=1, degree=2)
     >>> with torch.no_grad():
     ...     _ = square.coefficient.copy_(torch.tensor([[[0.0], [1.0]]]))
-    >>> z, tangent = torch.tensor([[[3.0]]]), torch.tensor([[[[1.0]]]])
-    >>> value, image = square.dual(z, tangent)
-    >>> value.item(), image.item()
-    (9.0, 6.0)
+    >>> square(torch.tensor([[[3.0]]])).item()
+    9.0
     """
+
+    learned = True
 
     def __init__(self, members, n_units, degree=3):
         super().__init__()
@@ -54,10 +54,13 @@ class Polynomial(nn.Module):
             raise ValueError(f"degree must be an integer >= 1, got {degree!r}.")
         self.degree = int(degree)
         self.coefficient = nn.Parameter(torch.zeros(members, self.degree, n_units))
-        # The factors k of d/dz z^k. A buffer, because making it anew costs as much as
-        # using it.
+        # The factors of d/dz z^k and d2/dz2 z^k. Buffers, because making them anew
+        # costs as much as using them.
         ranks = torch.arange(1.0, self.degree + 1).unsqueeze(1)
         self.register_buffer("_ranks", ranks, persistent=False)
+        self.register_buffer(
+            "_curvature_ranks", ranks[1:] * ranks[:-1], persistent=False
+        )
         with torch.no_grad():
             self.coefficient[:, 0] = 1.0
 
@@ -75,15 +78,30 @@ class Polynomial(nn.Module):
         """Return ``phi(z)``."""
         return _PolynomialValue.apply(z, self.coefficient, self._ranks)
 
-    def dual(self, z, tangent):
-        """Return ``phi(z)`` and the tangent's image ``phi'(z) * tangent``.
+    def value_and_slope(self, z, out):
+        """Write ``phi(z)`` to ``out`` and return ``phi'(z)``; not recorded."""
+        torch.mul(_horner(self.coefficient, z), z, out=out)
+        return _horner(self.coefficient * self._ranks, z).expand_as(z)
 
-        Parameters
-        ----------
-        z : Tensor of shape (members, batch, n_units)
-        tangent : Tensor of shape (members, batch or 1, t, n_units)
+    def curvature(self, z):
+        """Return ``phi''(z)``."""
+        if self.degree == 1:
+            return torch.zeros_like(z)
+        return _horner(self.coefficient[:, 1:] * self._curvature_ranks, z).expand_as(z)
+
+    def coefficient_grad(self, z, grad_value, grad_slope):
+        r"""Gradient of the coefficients, from those of ``phi(z)`` and ``phi'(z)``.
+
+        .. math:: \frac{\partial}{\partial a_k} =
+                  \sum_{batch} z^{k-1} (z\, g_\phi + k\, g_{\phi'})
         """
-        return _PolynomialDual.apply(z, tangent, self.coefficient, self._ranks)
+        moments = z.new_empty(self.degree, *z.shape)
+        torch.mul(grad_value, z, out=moments[0])
+        for k in range(self.degree, 0, -1):
+            torch.add(moments[0], grad_slope, alpha=k, out=moments[k - 1])
+        for k in range(1, self.degree):
+            moments[k:] *= z
+        return moments.sum(dim=2).transpose(0, 1)
 
     def extra_repr(self):
         members, degree, n_units = self.coefficient.shape
@@ -117,43 +135,9 @@ class _PolynomialValue(torch.autograd.Function):
         return grad_z, torch.stack(moments, dim=1), None
 
 
-class _PolynomialDual(torch.autograd.Function):
-    # Without setup_context, for which torch inspects signatures at every call; only
-    # torch.func needs that, and it has the value stream to differentiate.
-    @staticmethod
-    def forward(ctx, z, tangent, coefficient, ranks):
-        ctx.save_for_backward(z, tangent, coefficient, ranks)
-        slope = _horner(coefficient * ranks, z)
-        return _horner(coefficient, z) * z, slope.unsqueeze(2) * tangent
-
-    @staticmethod
-    def backward(ctx, grad_value, grad_image):
-        z, tangent, coefficient, ranks = ctx.saved_tensors
-        degree = coefficient.shape[1]
-        derivative = coefficient * ranks
-        slope = _horner(derivative, z)
-        grad_tangent = grad_image * slope.unsqueeze(2)
-        if tangent.shape[1] != grad_tangent.shape[1]:
-            grad_tangent = grad_tangent.sum(dim=1, keepdim=True)
-        # What the images ask of the slope.
-        grad_slope = (grad_image * tangent).sum(dim=2)
-        grad_z = grad_value * slope
-        if degree > 1:
-            curvature = _horner(derivative[:, 1:] * ranks[:-1], z)
-            grad_z = torch.addcmul(grad_z, grad_slope, curvature)
-        # d/d a_k = sum over the batch of z^(k-1) (grad_value z + k grad_slope)
-        moments, value_part, slope_part = [], grad_value * z, grad_slope
-        for k in range(1, degree + 1):
-            moments.append(torch.add(value_part, slope_part, alpha=k).sum(dim=1))
-            if k < degree:
-                value_part, slope_part = value_part * z, slope_part * z
-        return grad_z, grad_tangent, torch.stack(moments, dim=1), None
-
-
 def _horner(coefficient, z):
     """``sum_k coefficient[:, k] z^k`` from k = 0, for (members, n, n_units)."""
-    c = coefficient.unsqueeze(2)
-    value = c[:, -1].expand_as(z)
-    for k in range(coefficient.shape[1] - 2, -1, -1):
-        value = torch.addcmul(c[:, k], value, z)
+    *lower, value = coefficient.unsqueeze(2).unbind(1)
+    for c in reversed(lower):
+        value = torch.addcmul(c, value, z)
     return value
