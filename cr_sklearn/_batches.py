@@ -1,12 +1,14 @@
 """Training rows as tensors, and their batches: one random stream per member."""
 
+import math
 from typing import NamedTuple
 
 import numpy as np
 import torch
 
-# Random bits are drawn for this many tangent entries at a time, per member.
-_SIGN_BUFFER = 2**18
+# Random tangents of a batch, dealt out to its rows: the penalty is their mean all the
+# same, and one for each row would cost as much as the rows themselves.
+_N_TANGENTS = 8
 
 
 class Rows(NamedTuple):
@@ -32,10 +34,11 @@ class Rows(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """One step's input: ``x`` with its random tangents, ``y`` with its weights.
+    """One step's input for every group of members: ``x`` (groups, batch, d),
+    ``y`` and ``weight`` (groups, batch), and random tangents ``signs`` (groups, k, d),
+    None unless the derivative stream is projected.
 
-    ``signs`` is None unless the derivative stream is projected; ``x`` lacks the
-    member axis when all members see the same rows.
+    ``x`` has one group when all see the same rows.
     """
 
     x: torch.Tensor
@@ -68,12 +71,13 @@ def member_generators(seeds, purpose, first_epoch=0):
 
 
 class PackedBatches:
-    """Iterable over the batches of one epoch, in each member's own order.
+    """Iterable over the batches of one epoch, in each group's own order.
 
-    A member's batches depend on its own seed and rows alone, whatever it is packed
-    with, as long as the largest set of rows is the same. Batches of an epoch differ by
-    at most one row in size. If one batch holds all rows, they come in their own order
-    and the epoch has no randomness but tangents.
+    A group is the members that see the same rows in the same order. Its batches depend
+    on its own seed and rows alone, whatever it is packed with, as long as the largest
+    set of rows is the same. Batches of an epoch differ by at most one row in size. If
+    one batch holds all rows, they come in their own order and the epoch has no
+    randomness but tangents.
 
     Parameters
     ----------
@@ -81,12 +85,12 @@ class PackedBatches:
     batch_size : int
         Rows per batch, at most.
     seeds : sequence of int
-        One per member.
-    member_rows : sequence of ndarray of int, or None
-        Rows that each member trains on; None gives all rows to all. Smaller sets are
+        One per group.
+    group_rows : sequence of ndarray of int, or None
+        Rows that each group trains on; None gives all rows to all. Smaller sets are
         filled up with rows of weight zero, so that all have the same batches.
-    n_sign_dims : int or None
-        Length of the random tangents; None draws none.
+    projected : bool, default=False
+        Whether to draw tangents.
     first_epoch : int, default=0
         See :func:`member_generators`.
     """
@@ -96,105 +100,81 @@ class PackedBatches:
         rows,
         batch_size,
         seeds,
-        member_rows=None,
-        n_sign_dims=None,
+        group_rows=None,
+        projected=False,
         first_epoch=0,
     ):
         self.rows = rows
-        self.members = len(seeds)
-        self._shared = member_rows is None
+        self._shared = group_rows is None
         if self._shared:
             everything = torch.arange(rows.x.shape[0], device=rows.x.device)
-            self._index = everything.expand(self.members, -1)
-            self._weight = rows.weight.expand(self.members, -1)
+            self._index = everything.expand(len(seeds), -1)
+            self._weight = rows.weight.expand(len(seeds), -1)
         else:
-            self._index, self._weight = _fill_up(member_rows, rows.weight)
+            self._index, self._weight = _fill_up(group_rows, rows.weight)
         self.n_rows = self._index.shape[1]
         self._n_batches = -(-self.n_rows // batch_size)
         self._order = member_generators(seeds, "order", first_epoch)
-        self._signs = None
-        if n_sign_dims is not None:
-            rows_per_draw = max(batch_size, _SIGN_BUFFER // max(n_sign_dims, 1))
-            self._signs = _SignStream(
-                member_generators(seeds, "signs", first_epoch),
-                n_sign_dims,
-                rows_per_draw,
-            )
+        self._signs = (
+            member_generators(seeds, "signs", first_epoch) if projected else None
+        )
 
     def __len__(self):
         return self._n_batches
 
     def __iter__(self):
+        """Draw the order of rows and the tangents for the whole epoch at once."""
         x, y, _ = self.rows
+        signs = self._draw_signs()
         if self._n_batches == 1:
-            inputs = x if self._shared else self._take(self._index)
-            signs = self._draw_signs(self.n_rows)
-            yield Batch(inputs, signs, y[self._index], self._weight)
+            inputs = x.unsqueeze(0) if self._shared else self._take(self._index)
+            yield Batch(inputs, signs[0], y[self._index], self._weight)
             return
         order = torch.stack(
             [torch.randperm(self.n_rows, generator=g) for g in self._order]
         ).to(x.device)
-        # For the whole epoch at once, but for the inputs, which are large.
         index, weight = self._index.gather(1, order), self._weight.gather(1, order)
         parts = (
             tensor.tensor_split(self._n_batches, dim=1)
             for tensor in (index, y[index], weight)
         )
-        for rows, targets, weights in zip(*parts, strict=True):
-            signs = self._draw_signs(rows.shape[1])
-            yield Batch(self._take(rows), signs, targets, weights)
+        for step, (rows, targets, weights) in enumerate(zip(*parts, strict=True)):
+            yield Batch(self._take(rows), signs[step], targets, weights)
 
     def _take(self, index):
         # Faster than x[index].
         x = self.rows.x
         return x.index_select(0, index.flatten()).view(*index.shape, x.shape[1])
 
-    def _draw_signs(self, n_rows):
+    def _draw_signs(self):
+        """Tangents of each batch, (groups, k, d)."""
         if self._signs is None:
-            return None
-        return self._signs.draw(n_rows).to(self.rows.x)
+            return [None] * self._n_batches
+        x = self.rows.x
+        batch = self.n_rows // self._n_batches
+        shape = self._n_batches, min(_N_TANGENTS, batch), x.shape[1]
+        signs = [_draw_signs(generator, shape) for generator in self._signs]
+        return torch.stack(signs, dim=1).to(x)
 
 
-def _fill_up(member_rows, weight):
-    """Positions and weights (members, n_rows); the weights of a member have mean 1."""
-    n_rows = max(map(len, member_rows))
-    index = np.zeros((len(member_rows), n_rows), dtype=np.int64)
+def _fill_up(group_rows, weight):
+    """Positions and weights (groups, n_rows); the weights of a group have mean 1."""
+    n_rows = max(map(len, group_rows))
+    index = np.zeros((len(group_rows), n_rows), dtype=np.int64)
     present = np.zeros(index.shape, dtype=bool)
-    for member, rows in enumerate(member_rows):
-        index[member, : len(rows)] = rows
-        present[member, : len(rows)] = True
+    for group, rows in enumerate(group_rows):
+        index[group, : len(rows)] = rows
+        present[group, : len(rows)] = True
     index = torch.as_tensor(index, device=weight.device)
     weights = weight[index] * torch.as_tensor(present, device=weight.device)
     return index, weights / weights.mean(dim=1, keepdim=True)
 
 
-class _SignStream:
-    """Random +-1 entries, drawn once as packed bits and then used over and over.
-
-    Drawing them for each step would cost more than the step. Rows come in another order
-    each epoch, and the supply is no multiple of the batches, so that a row meets other
-    signs each time.
-    """
-
-    def __init__(self, generators, n_dims, n_rows):
-        self._signs = torch.stack(
-            [_draw_signs(generator, n_rows, n_dims) for generator in generators]
-        )
-        self._used = 0
-
-    def draw(self, n_rows):
-        """Return int8 signs of shape (members, n_rows, n_dims)."""
-        if self._used + n_rows > self._signs.shape[1]:
-            self._used = 0
-        signs = self._signs[:, self._used : self._used + n_rows]
-        self._used += n_rows
-        return signs
-
-
-def _draw_signs(generator, n_rows, n_dims):
-    n_signs = n_rows * n_dims
+def _draw_signs(generator, shape):
+    """Entries -1 and 1, from packed bits: faster than a random number for each."""
+    n_signs = math.prod(shape)
     words = torch.empty(-(-n_signs // 64), dtype=torch.int64)
     words.random_(-(2**63), None, generator=generator)
     shifts = torch.arange(8, dtype=torch.uint8)
     bits = (words.view(torch.uint8).unsqueeze(1) >> shifts) & 1
-    return (bits.flatten()[:n_signs].view(torch.int8) * 2 - 1).view(n_rows, n_dims)
+    return (bits.flatten()[:n_signs].view(torch.int8) * 2 - 1).view(shape)

@@ -117,7 +117,11 @@ class FitMixin:
         batch_size = self._batch_size(n_rows)
         whole = batch_size == n_rows
         hidden = self._hidden_layers()
-        packs = search.packs(hidden) if search else [(np.arange(len(seeds)), hidden)]
+        packs, groups = [(np.arange(len(seeds)), hidden)], None
+        if search:
+            packs = search.packs(hidden)
+            fold_seeds = random_state.randint(_MAX_SEED, size=len(search.folds))
+            groups = search.groups(fold_seeds.tolist())
         networks = [
             self._build_network(
                 whole, encoder.n_encoded_, layers, len(classes), seeds[members].tolist()
@@ -152,18 +156,19 @@ class FitMixin:
             }
 
         n_epochs = self._n_epochs(mode, n_rows)
+        training_rows = tensors(in_training)
         progress = FitProgress(self, n_epochs, fitted_attributes, **user_data)
         for (members, _), network in zip(packs, networks, strict=True):
             main = network is networks[-1]
             history = _training.train(
                 network,
                 self._make_criterion().to(network.skip.device),
-                tensors(in_training),
+                training_rows,
                 self._training_settings(
                     mode, n_epochs, strengths[members], batch_size, whole, network, main
                 ),
                 seeds[members].tolist(),
-                member_rows=search and [search.member_rows[m] for m in members],
+                groups=groups,
                 validation_rows=None if held_out is None else tensors(held_out),
                 optimizer_state=(
                     self._optimizer_state if mode == "partial_fit" else None
@@ -183,14 +188,21 @@ class FitMixin:
             history.optimizer_state if mode == "partial_fit" else None
         )
         if search:
-            inputs = encoded[in_training], standardised[in_training]
-            self._choose(search, *inputs, target[in_training], loss_weight[in_training])
+            self._choose(
+                search,
+                search.outputs(networks, training_rows.x),
+                encoded[in_training],
+                standardised[in_training],
+                target[in_training],
+                loss_weight[in_training],
+            )
         progress.end()
         return self
 
     def _strength_search(self, rows, target, classes, in_training, seed):
         """Inner folds of the rows that train, or None where they are too few."""
-        from cr_sklearn._selection import StrengthSearch, given_folds, inner_folds
+        from cr_sklearn._folds import given_folds, inner_folds
+        from cr_sklearn._selection import StrengthSearch
 
         cv = self.cv
         if rows.groups is None and (cv is None or isinstance(cv, Integral)):
@@ -219,7 +231,7 @@ class FitMixin:
             return self._strengths
         return np.full(n_members, _AUTO_STRENGTH)
 
-    def _choose(self, search, encoded, standardised, target, weight):
+    def _choose(self, search, outputs, encoded, standardised, target, weight):
         """Keep the networks of the strengths that predict well out of fold."""
 
         def sensitivity(network, rows):
@@ -227,12 +239,7 @@ class FitMixin:
 
         network = self._fitted_network()
         choice = search.choose(
-            network,
-            self._make_criterion(),
-            encoded,
-            target,
-            weight,
-            sensitivity,
+            network, outputs, self._make_criterion(), target, weight, sensitivity
         )
         kept = network.take(choice.members)
         kept = kept._replace(member_weights=choice.weights)

@@ -1,37 +1,27 @@
 """Automatic DREG strength: candidates on inner folds, stacked out of fold."""
 
-import warnings
-from numbers import Integral
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from scipy.optimize import minimize
-from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
 from cr_sklearn._inference import tail_ratio
+from cr_sklearn._training import RowGroups
 
 # The range that data sets of 100 to 10,000 rows were seen to prefer.
 STRENGTHS = (0.0005, 0.003, 0.02, 0.12)
 # Of networks without hidden layers: where columns act one by one, a strength that rules
 # out interactions would weaken the columns themselves as well.
 LINEAR_STRENGTHS = (0.0005, 0.005)
-# Below this, held-out parts are too small to tell strengths apart.
-_MIN_ROWS = 50
-_N_FOLDS = 5
 # Pull of the calibration scale towards 1.
 _SCALE_PRIOR = 0.003
 # A candidate of less than this share of the largest weight is left out.
 _LEAST_WEIGHT = 1e-3
 # Held-out rows whose Jacobians are computed for the path, over all folds.
-_PATH_ROWS = 1000
-
-
-class InnerFold(NamedTuple):
-    """Positions of the rows that train and of those held out."""
-
-    training: np.ndarray
-    held_out: np.ndarray
+_PATH_ROWS = 500
+# Held-out rows of a fold that go through the networks at a time.
+_ROWS_AT_ONCE = 4096
 
 
 class Choice(NamedTuple):
@@ -50,105 +40,6 @@ class Choice(NamedTuple):
     path: dict
 
 
-def inner_folds(cv, target, labels, random_state):
-    """Stratified folds, or None where the classes are too small for them.
-
-    Rows of classes with fewer rows than folds train in every fold and are never held
-    out.
-
-    Parameters
-    ----------
-    cv : int or None
-        Folds; None gives 5, or none at all below 50 rows.
-    target : ndarray of shape (n,)
-        Codes of the classes.
-    labels : ndarray of shape (n_classes,)
-        The user's names of the classes, for the warning.
-    random_state : int
-
-    Returns
-    -------
-    list of InnerFold or None
-
-    Raises
-    ------
-    ValueError
-        If a given cv is more than the rows of any class.
-    """
-    asked, cv = cv, cv or _N_FOLDS
-    counts = np.bincount(target, minlength=len(labels))
-    rare = (counts > 0) & (counts < cv)
-    always = np.flatnonzero(rare[target])
-    splittable = np.flatnonzero(~rare[target])
-    if asked is None and len(splittable) < _MIN_ROWS:
-        return None
-    if not len(splittable):
-        raise ValueError(
-            f"cv={cv} is more than the rows of any class, at most {counts.max()}. "
-            "Lower it, or give a number as dreg_strength."
-        )
-    if rare.any():
-        warnings.warn(
-            f"The classes {labels[rare].tolist()} have fewer than cv={cv} rows. "
-            "They train in every inner fold and have no part in the choice of "
-            "dreg_strength.",
-            UserWarning,
-            stacklevel=2,
-        )
-    splitter = StratifiedKFold(cv, shuffle=True, random_state=random_state)
-    return [
-        InnerFold(
-            np.sort(np.concatenate([splittable[training], always])),
-            splittable[held_out],
-        )
-        for training, held_out in splitter.split(splittable, target[splittable])
-    ]
-
-
-def given_folds(cv, X, y, groups, kept, random_state):
-    """Folds of the user's groups, splitter or pairs of positions.
-
-    Parameters
-    ----------
-    cv : int, None, splitter or iterable of (ndarray, ndarray)
-        An int or None (5) needs ``groups``. Positions are those of the rows given to
-        ``fit``.
-    X, y, groups : array-likes of n rows
-        The rows that train, as the user gave them.
-    kept : ndarray of shape (n,)
-        Their positions among the rows given to ``fit``.
-    random_state : int
-
-    Returns
-    -------
-    list of InnerFold
-
-    Raises
-    ------
-    ValueError
-        If a fold has an empty part, the same row in both, or a class that does not
-        train.
-    """
-    if cv is None or isinstance(cv, Integral):
-        cv = StratifiedGroupKFold(
-            cv or _N_FOLDS, shuffle=True, random_state=random_state
-        )
-    if hasattr(cv, "split"):
-        pairs = [tuple(map(np.asarray, pair)) for pair in cv.split(X, y, groups)]
-    else:
-        position = np.full(kept.max() + 1, -1)
-        position[kept] = np.arange(len(kept))
-        pairs = [
-            tuple(_positions(part, position) for part in pair) for pair in list(cv)
-        ]
-    folds = [InnerFold(*pair) for pair in pairs]
-    if not folds:
-        raise ValueError(f"cv={cv!r} gives no inner fold.")
-    for number, fold in enumerate(folds):
-        _check_fold(number, fold, y, kept)
-    return folds
-
-
 class StrengthSearch:
     """Members of one packed run: every candidate on every inner fold.
 
@@ -165,8 +56,7 @@ class StrengthSearch:
     candidates : ndarray of shape (n_candidates,)
         Their strengths.
     strengths : ndarray of shape (members,)
-    member_rows : list of ndarray of int
-        Rows that each member trains on.
+        Those of the members, fold by fold.
     n_rows : int
         Rows of the largest training part.
     """
@@ -176,8 +66,7 @@ class StrengthSearch:
         self.candidates = np.array(STRENGTHS + LINEAR_STRENGTHS * deep)
         self._linear = np.arange(len(self.candidates)) >= len(STRENGTHS) * deep
         self.strengths = np.tile(self.candidates, len(folds))
-        self.member_rows = [fold.training for fold in folds for _ in self.candidates]
-        self.n_rows = max(map(len, self.member_rows))
+        self.n_rows = max(len(fold.training) for fold in folds)
 
     def packs(self, hidden):
         """Return members to train together and their hidden layers, linear ones first.
@@ -195,6 +84,25 @@ class StrengthSearch:
         packs = [(np.flatnonzero(linear), []), (np.flatnonzero(~linear), hidden)]
         return [(members, layers) for members, layers in packs if len(members)]
 
+    @property
+    def _packed_order(self):
+        """Candidates in the order of the packs."""
+        return np.argsort(~self._linear, kind="stable")
+
+    def groups(self, seeds):
+        """Return each fold's rows, in one order for all of its candidates.
+
+        Parameters
+        ----------
+        seeds : sequence of int
+            One per fold.
+
+        Returns
+        -------
+        RowGroups
+        """
+        return RowGroups(seeds, [fold.training for fold in self.folds])
+
     def check_weights(self, weight):
         """Refuse folds that class weights of zero leave nothing of.
 
@@ -210,17 +118,59 @@ class StrengthSearch:
                     "dreg_strength."
                 )
 
-    def choose(self, network, criterion, x, target, weight, sensitivity):
+    def outputs(self, networks, x):
+        """Out-of-fold outputs of every candidate.
+
+        Parameters
+        ----------
+        networks : list of PackedNetwork
+            Trained, in the order of :meth:`packs`.
+        x : Tensor of shape (n, d)
+
+        Returns
+        -------
+        ndarray of shape (n_candidates, n_held_out, n_outputs)
+            Rows fold by fold.
+        """
+        held_out = [fold.held_out for fold in self.folds]
+        n_longest = max(map(len, held_out))
+        index = torch.zeros(len(held_out), n_longest, dtype=torch.long)
+        for fold, rows in enumerate(held_out):
+            index[fold, : len(rows)] = torch.from_numpy(rows)
+        index = index.to(x.device)
+        with torch.no_grad():
+            packs = [
+                torch.cat(
+                    [network(x[part]) for part in index.split(_ROWS_AT_ONCE, dim=1)],
+                    dim=1,
+                )
+                for network in networks
+            ]
+        by_fold = torch.cat(
+            [pack.unflatten(0, (len(held_out), -1)) for pack in packs], dim=1
+        )
+        by_fold = by_fold[:, np.argsort(self._packed_order)].double().cpu().numpy()
+        return np.concatenate(
+            [
+                outputs[:, : len(rows)]
+                for outputs, rows in zip(by_fold, held_out, strict=True)
+            ],
+            axis=1,
+        )
+
+    def choose(self, network, outputs, criterion, target, weight, sensitivity):
         """Weight the candidates by what their networks predict out of fold.
 
         Parameters
         ----------
         network : FittedNetwork
             The members, trained.
+        outputs : ndarray of shape (n_candidates, n_held_out, n_outputs)
+            From :meth:`outputs`.
         criterion : Module
             Data loss, as in :func:`cr_sklearn._training.train`.
-        x, target, weight : ndarrays of n rows
-            Encoded inputs and targets, and sample weights.
+        target, weight : ndarrays of n rows
+            Encoded targets and sample weights.
         sensitivity : callable
             ``(network, rows) -> ndarray`` of the rows' sensitivities.
 
@@ -229,13 +179,6 @@ class StrengthSearch:
         Choice
         """
         rows = np.concatenate([fold.held_out for fold in self.folds])
-        outputs = np.concatenate(
-            [
-                network.take(self._members_of(number)).member_outputs(x[fold.held_out])
-                for number, fold in enumerate(self.folds)
-            ],
-            axis=1,
-        )
         losses = _Losses(criterion, outputs, target[rows], weight[rows])
         weights = stack(losses)
         members = np.flatnonzero(np.tile(weights, len(self.folds)))
@@ -343,31 +286,3 @@ def stack(losses):
     if not weights.max() > 0:
         return start
     return np.where(weights < _LEAST_WEIGHT * weights.max(), 0.0, weights)
-
-
-def _positions(part, position):
-    part = np.asarray(part)
-    if part.dtype == bool:
-        part = np.flatnonzero(part)
-    # Rows of weight zero and rows held out for early stopping are in no fold.
-    part = part[part < len(position)]
-    return position[part][position[part] >= 0]
-
-
-def _check_fold(number, fold, y, kept):
-    where = f"Inner fold {number}"
-    advice = "Give another cv, other groups or a number as dreg_strength."
-    for name, part in zip(("trains on", "holds out"), fold, strict=True):
-        if not len(part):
-            raise ValueError(f"{where} {name} no row. {advice}")
-    both = np.intersect1d(fold.training, fold.held_out)
-    if both.size:
-        raise ValueError(
-            f"{where} has {both.size} rows both in training and held out, the first "
-            f"is row {kept[both[0]]}: its score would not be out of fold. {advice}"
-        )
-    absent = np.setdiff1d(y, y[fold.training])
-    if absent.size:
-        raise ValueError(
-            f"{where} trains on no row of the classes {absent.tolist()}. {advice}"
-        )

@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -12,7 +12,7 @@ from cr_sklearn._batches import PackedBatches, member_generators
 from cr_sklearn._optimizer import FlatAdamW
 from cr_sklearn._progress import TrainingProgress
 from cr_sklearn._stopping import BestWeights, StopTraining, diverged
-from cr_sklearn.nn import PackedNetwork, dreg, n_sign_dims
+from cr_sklearn.nn import PackedNetwork, dreg
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,18 @@ class TrainingSettings:
     tol: float = 1e-4
     n_iter_no_change: int = 10
     verbose: int = 0
+
+
+class RowGroups(NamedTuple):
+    """Groups of members that see the same rows in the same order.
+
+    ``seeds``, one per group, for order and tangents; ``rows``, positions of the rows
+    that each group trains on, or None for all. With ``g`` groups the first
+    ``members / g`` members are in the first, and so on.
+    """
+
+    seeds: Any
+    rows: Any = None
 
 
 @dataclass
@@ -127,7 +139,7 @@ def train(
     settings,
     seeds,
     *,
-    member_rows=None,
+    groups=None,
     validation_rows=None,
     optimizer_state=None,
     progress=None,
@@ -145,9 +157,10 @@ def train(
         epoch on them.
     settings : TrainingSettings
     seeds : sequence of int
-        One per member, for the order of rows, tangents and dropout.
-    member_rows : sequence of ndarray of int, or None
-        Positions of the rows that each member trains on; None gives all to all.
+        One per member, for its dropout.
+    groups : RowGroups or None
+        Members that see the same rows in the same order. None gives all rows to every
+        member, in an order of its own.
     optimizer_state : list of dict or None
         That of an earlier history, to go on where it ended.
     progress : object or None
@@ -164,12 +177,13 @@ def train(
     """
     projected = settings.dreg_stream == "projected"
     penalised = bool(np.any(np.asarray(settings.dreg_strength) > 0.0))
+    groups = groups or RowGroups(seeds)
     batches = PackedBatches(
         rows,
         settings.batch_size,
-        seeds,
-        member_rows,
-        n_sign_dims(network) if projected and penalised else None,
+        groups.seeds,
+        groups.rows,
+        projected and penalised,
         settings.first_epoch,
     )
     network.dropout_generators = member_generators(
@@ -290,12 +304,13 @@ class _PackedNet(NeuralNet):
 
     def train_step_single(self, batch, **fit_params):
         """Backward pass of one batch; data loss and penalty of each member."""
-        weight = batch.weight / batch.y.shape[1]
+        y = self._by_member(batch.y)
+        weight = self._by_member(batch.weight / batch.y.shape[1])
         if self.penalised:
             outputs, norms = dreg(self.module_, batch.x, batch.signs)
         else:
             outputs, norms = self.module_(batch.x), None
-        losses = self.criterion_(outputs, batch.y)
+        losses = self.criterion_(outputs, y)
         data_loss = (weight * losses.detach()).sum(dim=1)
         # The objective is a weighted sum over rows, and over members, so that none of
         # them sees another's gradient. Its gradients are these weights.
@@ -308,6 +323,10 @@ class _PackedNet(NeuralNet):
         torch.autograd.backward([losses, norms], [weight, norm_weight.expand_as(norms)])
         penalty = (weight * norms.detach().sum(dim=0)).sum(dim=1)
         return data_loss, penalty
+
+    def _by_member(self, values):
+        repeats = self.module_.members // len(values)
+        return values.repeat_interleave(repeats, 0) if repeats > 1 else values
 
     def validation_losses(self):
         """Weighted mean data loss of each member on the validation rows."""

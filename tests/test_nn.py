@@ -138,8 +138,8 @@ def test_gradient_of_loss_and_penalty_agrees_with_finite_differences(
     x = 0.1 * make_rows(2, d)
     signs = None
     if stream == "projected":
-        shape = (2, BATCH, n_tangent_dims(network))
-        signs = make_rows(*shape[::2], batch=BATCH, seed=2).sign()
+        # Fewer than the rows, so that some share theirs.
+        signs = make_rows(2, d, batch=BATCH - 1, seed=2).sign()
     targets = torch.tensor([[0, 1, 1], [1, 0, 1]])
 
     def objective():
@@ -169,9 +169,8 @@ def test_projected_stream_is_unbiased_for_every_layer(d):
     x = make_rows(1, d, batch=1)
     _, exact = dreg(network, x)
     n_draws = 40_000
-    dims = n_tangent_dims(network)
     generator = torch.Generator().manual_seed(0)
-    signs = torch.randint(0, 2, (1, n_draws, dims), generator=generator).double()
+    signs = torch.randint(0, 2, (1, n_draws, d), generator=generator).double()
     _, estimates = dreg(network, x.expand(1, n_draws, d), 2 * signs - 1)
     mean = estimates.mean(dim=2)
     standard_error = estimates.std(dim=2) / n_draws**0.5
@@ -179,6 +178,29 @@ def test_projected_stream_is_unbiased_for_every_layer(d):
     assert ((mean - exact[:, :, 0]).abs() <= 4 * standard_error).all()
     # The bound must be tight enough to notice a missing layer or factor.
     assert (standard_error < 0.02 * mean).all()
+
+
+@pytest.mark.parametrize("hidden", [(5, 4), ()])
+def test_rows_share_tangents_and_members_share_rows(hidden):
+    """Both only save work: given to each by itself they change nothing."""
+    network = make_network(6, hidden, members=4)
+    x, signs = make_rows(2, 6, batch=7), make_rows(2, 6, batch=3, seed=1).sign()
+    shared = dreg(network, x, signs)
+    each = signs.repeat(1, 3, 1)[:, :7].repeat_interleave(2, dim=0)
+    alone = dreg(network, x.repeat_interleave(2, dim=0), each)
+    for one, two in zip(shared, alone, strict=True):
+        torch.testing.assert_close(one, two)
+        weights = torch.linspace(-1.0, 1.0, one.numel()).view_as(one).double()
+        gradients = [
+            torch.autograd.grad(
+                (weights * result).sum(),
+                network.input_weight,
+                retain_graph=True,
+                materialize_grads=True,
+            )
+            for result in (one, two)
+        ]
+        torch.testing.assert_close(*gradients)
 
 
 def test_linear_network_has_the_same_norm_for_all_rows():

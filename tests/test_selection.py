@@ -15,12 +15,12 @@ from sklearn.model_selection import (
 )
 
 from cr_sklearn import ChainzRuleClassifier
+from cr_sklearn._folds import inner_folds
 from cr_sklearn._selection import (
     LINEAR_STRENGTHS,
     STRENGTHS,
     StrengthSearch,
     _Losses,
-    inner_folds,
     stack,
 )
 from cr_sklearn.nn import CrossEntropy
@@ -240,7 +240,7 @@ def test_fewer_rows_in_a_fold_train_as_if_alone():
 
     rows = Rows(torch.arange(9.0)[:, None], torch.arange(9), torch.ones(9))
     sets = [np.arange(9), np.array([2, 4, 6])]
-    batches = PackedBatches(rows, 4, seeds=[0, 1], member_rows=sets)
+    batches = PackedBatches(rows, 4, seeds=[0, 1], group_rows=sets)
     seen = np.zeros((2, 9))
     for batch in batches:
         for member in range(2):
@@ -300,7 +300,8 @@ def test_members_of_a_search_are_every_candidate_on_every_fold(noisy):
     _, y = noisy
     search = StrengthSearch(inner_folds(4, y, np.unique(y), 0), deep=True)
     n = len(STRENGTHS) + len(LINEAR_STRENGTHS)
-    assert len(search.strengths) == len(search.member_rows) == 4 * n
+    assert len(search.strengths) == 4 * n
+    assert len(search.groups([1, 2, 3, 4]).rows) == 4
     assert search.strengths[:n].tolist() == [*STRENGTHS, *LINEAR_STRENGTHS]
     (linear, no_layers), (deep, layers) = search.packs([32])
     assert linear.tolist() == [m for m in range(4 * n) if m % n >= len(STRENGTHS)]

@@ -8,7 +8,7 @@ from cr_sklearn import _training
 from cr_sklearn._batches import PackedBatches, Rows, member_generators
 from cr_sklearn._optimizer import FlatAdamW
 from cr_sklearn._stopping import NonFiniteLossError
-from cr_sklearn._training import TrainingSettings
+from cr_sklearn._training import RowGroups, TrainingSettings
 from cr_sklearn.nn import CrossEntropy
 
 
@@ -25,7 +25,7 @@ def train(
     rows=None,
     progress=None,
     validation_rows=None,
-    member_rows=None,
+    groups=None,
     dropout=0.0,
     **given,
 ):
@@ -53,7 +53,7 @@ def train(
         make_rows() if rows is None else rows,
         TrainingSettings(**settings),
         seeds,
-        member_rows=member_rows,
+        groups=groups,
         validation_rows=validation_rows,
         progress=progress,
     )
@@ -82,7 +82,8 @@ def test_a_member_never_sees_the_rows_held_out_from_it(batch_size):
     changed = rows._replace(x=rows.x.clone(), y=rows.y.clone())
     changed.x[60:] += 100.0
     changed.y[60:] = 1 - changed.y[60:]
-    given = {"member_rows": [np.arange(60), np.arange(90)], "batch_size": batch_size}
+    groups = RowGroups([0, 1], [np.arange(60), np.arange(90)])
+    given = {"groups": groups, "batch_size": batch_size}
     one, _ = train([0, 1], rows, **given)
     two, _ = train([0, 1], changed, **given)
     for before, after in zip(weights_of(one, 0), weights_of(two, 0), strict=True):
@@ -137,25 +138,35 @@ def test_without_penalty_the_dreg_curve_is_nan():
     assert np.isnan(history.dreg).all()
 
 
+def test_members_of_a_group_train_as_members_with_its_seed():
+    """Sharing rows makes folds fast; it must not change what they learn."""
+    rows = [np.arange(0, 90, 2), np.arange(1, 90, 2)]
+    together, _ = train([3, 4, 5, 6], groups=RowGroups([7, 8], rows))
+    apart = RowGroups([7, 7, 8, 8], [rows[0], rows[0], rows[1], rows[1]])
+    alone, _ = train([3, 4, 5, 6], groups=apart)
+    for one, two in zip(together.parameters(), alone.parameters(), strict=True):
+        torch.testing.assert_close(one, two, rtol=1e-9, atol=1e-12)
+
+
 def test_every_epoch_visits_every_row_once():
     """Batches are slices of a permutation, all rows and no row twice."""
     rows = make_rows(50)
-    batches = PackedBatches(rows, 16, seeds=[1, 2], n_sign_dims=4)
+    batches = PackedBatches(rows, 16, seeds=[1, 2], projected=True)
     assert len(batches) == 4
     for _ in range(2):
         seen = list(batches)
         assert {batch.x.shape[1] for batch in seen} == {12, 13}
-        for member in range(2):
-            x = torch.cat([batch.x[member] for batch in seen])
+        for group in range(2):
+            x = torch.cat([batch.x[group] for batch in seen])
             torch.testing.assert_close(x.sort(dim=0)[0], rows.x.sort(dim=0)[0])
         assert not torch.equal(seen[0].x[0], seen[0].x[1])
         assert all(set(b.signs.unique().tolist()) == {-1.0, 1.0} for b in seen)
 
 
-def test_signs_are_balanced_and_differ_between_members_and_steps():
+def test_signs_are_balanced_and_differ_between_groups_and_steps():
     """Repeated or biased tangents would bias the penalty silently."""
-    batches = PackedBatches(make_rows(64), 64, seeds=[1, 2], n_sign_dims=300)
-    first, second = (next(iter(batches)).signs for _ in range(2))
+    batches = PackedBatches(make_rows(64, 300), 32, seeds=[1, 2], projected=True)
+    first, second = (batch.signs for batch in batches)
     assert abs(first.mean().item()) < 4 / first.numel() ** 0.5
     assert not torch.equal(first, second)
     assert not torch.equal(first[0], first[1])

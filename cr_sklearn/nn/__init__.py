@@ -4,13 +4,7 @@ Pure torch; imports nothing else of the package.
 """
 
 from cr_sklearn.nn._activations import ACTIVATIONS, make_activation
-from cr_sklearn.nn._dreg import (
-    STREAMS,
-    dreg,
-    n_sign_dims,
-    n_tangent_dims,
-    tangent_images,
-)
+from cr_sklearn.nn._dreg import STREAMS, dreg, n_tangent_dims, tangent_images
 from cr_sklearn.nn._losses import CrossEntropy
 from cr_sklearn.nn._network import PackedNetwork
 from cr_sklearn.nn._poly import Polynomial
@@ -23,7 +17,6 @@ __all__ = [
     "Polynomial",
     "dreg",
     "make_activation",
-    "n_sign_dims",
     "n_tangent_dims",
     "tangent_images",
 ]

@@ -5,12 +5,10 @@ import torch
 from cr_sklearn.nn._streams import streams
 
 STREAMS = ("exact", "projected")
-# With up to so many times the rows of [W_1; W_skip], inputs get tangents of their own.
-_DIRECT = 8
 
 
-def tangent_images(network, signs=None):
-    r"""Images of the tangents under the maps that meet the input.
+def tangent_images(network):
+    r"""Images of a basis of the input space under the maps that meet the input.
 
     Norms of ``S^l`` depend on the input space only through the Gram matrix of the
     stacked maps ``A = [W_1; W_skip]``. When ``d`` exceeds its number of rows ``r``,
@@ -20,25 +18,20 @@ def tangent_images(network, signs=None):
     Parameters
     ----------
     network : PackedNetwork
-    signs : Tensor of shape (members, batch, n_tangent_dims(network)) or None
-        Random +-1 directions, one per sample, for the projected stream. ``None`` for
-        the exact stream: a basis of the input space, shared by the batch.
 
     Returns
     -------
-    Tensor of shape (members, batch or 1, t, n_1 + n_outputs)
-        ``t = 1`` when ``signs`` are given.
+    Tensor of shape (members, 1, t, n_1 + n_outputs)
+        ``t = n_tangent_dims(network)``; the same for all samples.
     """
     maps = network.input_weight
     if n_tangent_dims(network) < network.n_features:
         maps = _gram_factor(maps)
-    if signs is None:
-        return maps.mT.unsqueeze(1)
-    return torch.bmm(signs, maps.mT).unsqueeze(2)
+    return maps.mT.unsqueeze(1)
 
 
 def n_tangent_dims(network):
-    """Dimension in which tangents are drawn: ``min(d, n_1 + n_outputs)``.
+    """Tangents of the exact stream: ``min(d, n_1 + n_outputs)``.
 
     Without hidden layers it is ``d``: the skip alone starts at zero, where a Cholesky
     factor has no derivative.
@@ -48,22 +41,14 @@ def n_tangent_dims(network):
     return min(network.n_features, network.input_weight.shape[1])
 
 
-def n_sign_dims(network):
-    """Length of the random tangents: ``d``, or ``n_tangent_dims`` for many inputs.
-
-    The Cholesky factor costs as much as some products with the first layer's weights.
-    """
-    n_dims = n_tangent_dims(network)
-    return network.n_features if network.n_features <= _DIRECT * n_dims else n_dims
-
-
 def dreg(network, x, signs=None):
     r"""Forward pass of both streams and the DREG penalty of every layer.
 
     .. math:: R_l(x) = \lVert S^l(x) \rVert_F^2, \qquad l = 1, \dots, L, out
 
     With random signs ``v`` in place of a basis, ``E ||S^l v||^2 = ||S^l||_F^2``: one
-    tangent per sample gives an unbiased estimate for every layer at once.
+    tangent per sample gives an unbiased estimate for every layer at once. The mean
+    over a batch stays unbiased when samples share tangents.
 
     Source: arXiv 2605.24340, DREG. NOTE[DIFF] The paper does not say whether the
     head is penalised; here it is, as the last entry, because its Jacobian is the
@@ -72,10 +57,10 @@ def dreg(network, x, signs=None):
     Parameters
     ----------
     network : PackedNetwork
-    x : Tensor of shape (members, batch, d) or (batch, d)
-    signs : Tensor of shape (members, batch, n_sign_dims(network)) or None
-        Also accepted in ``n_tangent_dims`` dimensions. ``None`` computes the norms
-        exactly.
+    x : Tensor of shape (groups, batch, d) or (batch, d)
+        See :class:`PackedNetwork`.
+    signs : Tensor of shape (groups, k, d) or None
+        Sample ``i`` has the tangent ``i mod k``. ``None`` computes the norms exactly.
 
     Returns
     -------
@@ -93,9 +78,9 @@ def dreg(network, x, signs=None):
     >>> penalties.shape
     torch.Size([3, 2, 5])
     """
-    if signs is not None and signs.shape[2] == network.n_features:
+    if signs is not None:
         return streams(network, x, tangent=signs)
-    return streams(network, x, images=tangent_images(network, signs))
+    return streams(network, x, images=tangent_images(network))
 
 
 def _gram_factor(stacked):

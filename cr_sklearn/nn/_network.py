@@ -53,7 +53,8 @@ class PackedNetwork(nn.Module):
 
     Notes
     -----
-    Shape: ``x`` is (members, batch, d), or (batch, d) to be shared by the members.
+    Shape: ``x`` is (groups, batch, d), or (batch, d) for one group. Members share the
+    rows of their group: with ``g`` groups the first ``members / g`` are in the first.
 
     Examples
     --------
@@ -141,9 +142,8 @@ class PackedNetwork(nn.Module):
 
     def forward(self, x):
         """Value stream alone: outputs (members, batch, n_outputs)."""
-        x = self.per_member(x)
         masks = self.dropout_masks(x)
-        mapped = torch.bmm(x, self.input_weight.mT)
+        mapped = map_inputs(x if x.dim() == 3 else x.unsqueeze(0), self.input_weight)
         z, skipped = mapped.tensor_split([self._n_first], dim=2)
         outputs = skipped + self.biases[-1].unsqueeze(1)
         if not self.activations:
@@ -155,16 +155,12 @@ class PackedNetwork(nn.Module):
             z = torch.bmm(h, self.hidden_weights[layer].mT)
         return outputs + z
 
-    def per_member(self, x):
-        """Return ``x`` with a member axis."""
-        return x.expand(self.members, *x.shape) if x.dim() == 2 else x
-
     def dropout_masks(self, x):
         """Draw each layer's factors (members, batch, n_l); None without dropout."""
         if not (self.training and self.dropout > 0.0):
             return None
         return [
-            self._dropout_mask(x.shape[1], bias.shape[1], x)
+            self._dropout_mask(x.shape[-2], bias.shape[1], x)
             for bias in self.biases[:-1]
         ]
 
@@ -182,3 +178,25 @@ class PackedNetwork(nn.Module):
             ]
         )
         return keep.to(like) / (1.0 - self.dropout)
+
+
+def map_inputs(x, weight):
+    """Rows of each member's group times its weights.
+
+    One product serves a whole group: it is faster than one for each member.
+
+    Parameters
+    ----------
+    x : Tensor of shape (groups, n, d)
+    weight : Tensor of shape (members, r, d)
+
+    Returns
+    -------
+    Tensor of shape (members, n, r)
+    """
+    members, n_out, n_features = weight.shape
+    stacked = weight.reshape(len(x), -1, n_features)
+    mapped = torch.bmm(x, stacked.mT)
+    if len(x) == members:
+        return mapped
+    return mapped.unflatten(2, (-1, n_out)).transpose(1, 2).flatten(0, 1)

@@ -2,6 +2,9 @@
 
 import torch
 from torch.autograd.function import once_differentiable
+from torch.nn import functional as F
+
+from cr_sklearn.nn._network import map_inputs
 
 
 def streams(network, x, *, tangent=None, images=None):
@@ -22,9 +25,10 @@ def streams(network, x, *, tangent=None, images=None):
     Parameters
     ----------
     network : PackedNetwork
-    x : Tensor of shape (members, batch, d) or (batch, d)
-    tangent : Tensor of shape (members, batch, d) or None
-        ``V``, one per sample.
+    x : Tensor of shape (groups, batch, d) or (batch, d)
+    tangent : Tensor of shape (groups, k, d) or None
+        Directions ``V``, one tangent for each sample: sample ``i`` has direction
+        ``i mod k``. A few serve a batch as well as one each, and cost less.
     images : Tensor of shape (members, batch or 1, t, n_1 + n_outputs) or None
         ``(A V)^T``, in place of ``tangent``.
 
@@ -36,11 +40,14 @@ def streams(network, x, *, tangent=None, images=None):
     """
     # Lists of modules and parameters look their entries up by name at each access.
     activations = list(network.activations)
+    if x.dim() == 2:
+        x = x.unsqueeze(0)
     if not activations:
         if images is None:
-            images = torch.bmm(tangent, network.input_weight.mT).unsqueeze(2)
+            images = _dealt(map_inputs(tangent, network.input_weight), x.shape[1])
         return network(x), images.square().sum(dim=(2, 3)).unsqueeze(0)
-    x = network.per_member(x)
+    if tangent is not None:
+        x = x.expand(len(tangent), -1, -1)
     return _Streams.apply(
         activations,
         network.dropout_masks(x),
@@ -70,9 +77,10 @@ class _Streams(torch.autograd.Function):
         n_first, batch = weights[0].shape[2], x.shape[1]
         if images is None:
             x = torch.cat([x, tangent], dim=1)
-            mapped, images = _split(torch.bmm(x, inputs.mT), batch, 1)
+            mapped, images = map_inputs(x, inputs).split([batch, tangent.shape[1]], 1)
+            images = _dealt(images, batch)
         else:
-            mapped = torch.bmm(x, inputs.mT)
+            mapped = map_inputs(x, inputs)
         n_tangents = images.shape[2]
         z, tangent = mapped[..., :n_first], images[..., :n_first]
         norms, layers = [], []
@@ -133,16 +141,20 @@ class _Streams(torch.autograd.Function):
             grad_biases.append(grad_value.sum(dim=1))
         grad = torch.cat([grad, head], dim=2)
         grad_mapped, grad_images = _split(grad, batch, n_tangents)
+        n_directions = x.shape[1] - batch
+        if n_directions:
+            dealt = _gathered(grad_images[:, :, 0], n_directions)
+            grad_mapped, grad_images = torch.cat([grad_mapped, dealt], dim=1), None
+        elif ctx.shared:
+            grad_images = grad_images.sum(dim=1, keepdim=True)
+        # As map_inputs, backwards.
+        groups = len(x)
+        grad = grad_mapped.unflatten(0, (groups, -1)).transpose(1, 2).flatten(2)
         grad_x = None
         if ctx.needs_input_grad[2]:
-            grad_x = torch.bmm(grad_mapped, inputs)
-        if x.shape[1] > batch:
-            grad_images = None
-            grad_inputs = torch.bmm(grad.mT, x)
-        else:
-            if ctx.shared:
-                grad_images = grad_images.sum(dim=1, keepdim=True)
-            grad_inputs = torch.bmm(grad_mapped.mT, x)
+            stacked = inputs.reshape(groups, -1, inputs.shape[2])
+            grad_x = torch.bmm(grad[:, :batch], stacked)
+        grad_inputs = torch.bmm(grad.mT, x).view_as(inputs)
         return (
             None,
             None,
@@ -154,6 +166,19 @@ class _Streams(torch.autograd.Function):
             *reversed(grad_biases),
             *reversed(grad_coefficients),
         )
+
+
+def _dealt(directions, batch):
+    """Images (members, batch, 1, n) of (members, k, n): row i has i mod k."""
+    n_rounds = -(-batch // directions.shape[1])
+    return directions.repeat(1, n_rounds, 1)[:, :batch].unsqueeze(2)
+
+
+def _gathered(grad, n_directions):
+    """Backward pass of :func:`_dealt`, from (members, batch, n)."""
+    missing = -grad.shape[1] % n_directions
+    padded = F.pad(grad, (0, 0, 0, missing))
+    return padded.unflatten(1, (-1, n_directions)).sum(dim=1)
 
 
 def _split(both, batch, n_tangents):
