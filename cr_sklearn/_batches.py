@@ -8,7 +8,7 @@ import torch
 
 # Random tangents of a batch, dealt out to its rows: the penalty is their mean all the
 # same, and one for each row would cost as much as the rows themselves.
-_N_TANGENTS = 8
+_N_TANGENTS = 16
 
 
 class Rows(NamedTuple):

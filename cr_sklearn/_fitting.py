@@ -25,6 +25,8 @@ _AUTO_EPOCHS = 30
 _SMALL_AUTO_EPOCHS, _SMALL_ROWS = 60, 256
 # Of all rows and networks that train side by side.
 _MAX_EXACT_TANGENTS = 2**15
+# A linear network is a convex problem: fewer and longer steps do.
+_LINEAR_BATCHES, _LINEAR_STEP = 4, 2.0
 
 
 class TrainingRows(NamedTuple):
@@ -295,10 +297,13 @@ class FitMixin:
                 whole and n_tangents <= _MAX_EXACT_TANGENTS
             )
             stream = "exact" if exact else "projected"
+        linear = not (network.activations or main)
         return TrainingSettings(
             max_iter=n_epochs,
-            batch_size=batch_size,
-            learning_rate_init=self.learning_rate_init,
+            batch_size=batch_size * (_LINEAR_BATCHES if linear else 1),
+            learning_rate_init=(
+                self.learning_rate_init * (_LINEAR_STEP if linear else 1.0)
+            ),
             schedule="constant" if mode == "partial_fit" else "cosine",
             weight_decay=self.weight_decay,
             dreg_strength=strengths,
