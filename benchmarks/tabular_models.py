@@ -38,7 +38,7 @@ from cr_sklearn import ChainzRuleClassifier
 # and AutoGluon is to be done. The rest of a fit's limit is left for what was begun and
 # for the last refit.
 SEARCH_SECONDS, CATBOOST_SECONDS = 40, 40
-AUTOGLUON_SECONDS = 50
+AUTOGLUON_SECONDS = 60
 
 _TIMED = partial(TimedSearch, seconds=SEARCH_SECONDS)
 

@@ -51,11 +51,11 @@ class ChainzRuleClassifier(ClassifierMixin, BaseChainzRule):
         several times or never. Every fold adds six networks.
     dreg_stream : {"auto", "exact", "projected"}, default="auto"
         How the penalty is evaluated while training. "exact" carries one tangent for
-        each input, "projected" one random tangent per sample and step, unbiased for
-        every layer and at a cost that does not depend on the number of inputs. "auto"
-        is exact if one batch holds all rows and these carry at most 2048 tangents in
-        all, the smaller of the number of inputs and that of the units of the first
-        layer and the output for each.
+        each input, or one for each unit of the first layer and output if these are
+        fewer. "projected" carries one random tangent per sample, 16 different ones in
+        a batch: unbiased for every layer, at a cost that does not depend on the number
+        of inputs. "auto" is exact if one batch holds all rows and the networks carry at
+        most 32,768 tangents in all.
     activation : {"polynomial", "relu", "gelu", "silu", "tanh"}, default="polynomial"
         Activation of the hidden layers. DREG works with any of them.
     n_estimators : int, default=8
@@ -63,13 +63,15 @@ class ChainzRuleClassifier(ClassifierMixin, BaseChainzRule):
         that of the folds times that of the candidates kept. They are trained side by
         side as one packed network and differ in initial weights, order of rows and
         random tangents. Outputs (logits) are summed by ``estimator_weights_``.
-    max_iter : int, default=60
-        Epochs.
+    max_iter : "auto" or int, default="auto"
+        Epochs. "auto" is 20, and 40 if a network trains on at most 256 rows.
     batch_size : "auto" or int, default="auto"
-        Rows per step, at most ``n_samples``. "auto" is an eighth of the rows, but at
-        least 128 and at most 1024.
+        Rows per step, at most those that a network trains on. "auto" is all of up to 64
+        rows; of more a 24th, but at least 48 and at most 1024. The linear networks of
+        ``dreg_strength="auto"`` take steps four times as large.
     learning_rate_init : float, default=0.02
-        Step size of AdamW at the start; it falls to zero along a cosine.
+        Step size of AdamW at the start; it falls to zero along a cosine. Twice as much
+        for the linear networks of ``dreg_strength="auto"``.
     weight_decay : float, default=0.0
         Decoupled weight decay of AdamW, for weights only.
     dropout : float, default=0.0

@@ -18,11 +18,12 @@ _MAX_SEED = np.iinfo(np.int32).max
 # What "auto" stands for; the reasons are in the classifier's docstring. The strength
 # is that of tables too small for inner folds, and of partial_fit.
 _AUTO_STRENGTH = 0.01
-_MAX_WHOLE_BATCH = 128
-_MIN_AUTO_BATCH, _MAX_AUTO_BATCH = 64, 1024
-_AUTO_EPOCHS = 30
+_MAX_WHOLE_BATCH = 64
+_MIN_AUTO_BATCH, _MAX_AUTO_BATCH = 48, 1024
+_AUTO_STEPS_PER_EPOCH = 24
+_AUTO_EPOCHS = 20
 # Few rows make few steps in an epoch.
-_SMALL_AUTO_EPOCHS, _SMALL_ROWS = 60, 256
+_SMALL_AUTO_EPOCHS, _SMALL_ROWS = 40, 256
 # Of all rows and networks that train side by side.
 _MAX_EXACT_TANGENTS = 2**15
 # A linear network is a convex problem: fewer and longer steps do.
@@ -273,7 +274,8 @@ class FitMixin:
         if batch_size == "auto":
             if n_rows <= _MAX_WHOLE_BATCH:
                 return n_rows
-            batch_size = min(max(n_rows // 16, _MIN_AUTO_BATCH), _MAX_AUTO_BATCH)
+            batch_size = n_rows // _AUTO_STEPS_PER_EPOCH
+            batch_size = min(max(batch_size, _MIN_AUTO_BATCH), _MAX_AUTO_BATCH)
         return min(batch_size, n_rows)
 
     def _n_epochs(self, mode, n_rows):
