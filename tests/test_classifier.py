@@ -303,7 +303,7 @@ def test_parameters_set_after_the_fit_do_not_change_predictions(moons):
 def test_partial_fit_learns_from_batches(moons):
     """Each call is one epoch; the optimiser remembers between calls."""
     X, y = moons
-    model = small(learning_rate_init=0.01)
+    model = small(learning_rate_init=0.01, batch_size=100)
     for _ in range(20):
         for part in np.array_split(np.arange(len(y)), 2):
             model.partial_fit(X[part], y[part], classes=[0, 1])
