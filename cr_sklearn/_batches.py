@@ -34,11 +34,11 @@ class Rows(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """One step's input for every group of members: ``x`` (groups, batch, d),
-    ``y`` and ``weight`` (groups, batch), and random tangents ``signs`` (groups, k, d),
-    None unless the derivative stream is projected.
+    """One step's input.
 
-    ``x`` has one group when all see the same rows.
+    ``x`` (groups, batch, d), with one group when all see the same rows; random tangents
+    ``signs`` (groups, k, d), None unless the derivative stream is projected; ``y`` and
+    ``weight`` (members, batch).
     """
 
     x: torch.Tensor
@@ -84,6 +84,8 @@ class PackedBatches:
     rows : Rows
     batch_size : int
         Rows per batch, at most.
+    members : int
+        A multiple of the number of groups.
     seeds : sequence of int
         One per group.
     group_rows : sequence of ndarray of int, or None
@@ -99,12 +101,14 @@ class PackedBatches:
         self,
         rows,
         batch_size,
+        members,
         seeds,
         group_rows=None,
         projected=False,
         first_epoch=0,
     ):
         self.rows = rows
+        self._per_group = members // len(seeds)
         self._shared = group_rows is None
         if self._shared:
             everything = torch.arange(rows.x.shape[0], device=rows.x.device)
@@ -128,15 +132,16 @@ class PackedBatches:
         signs = self._draw_signs()
         if self._n_batches == 1:
             inputs = x.unsqueeze(0) if self._shared else self._take(self._index)
-            yield Batch(inputs, signs[0], y[self._index], self._weight)
+            y, weight = map(self._by_member, (y[self._index], self._weight))
+            yield Batch(inputs, signs[0], y, weight)
             return
         order = torch.stack(
             [torch.randperm(self.n_rows, generator=g) for g in self._order]
         ).to(x.device)
-        index, weight = self._index.gather(1, order), self._weight.gather(1, order)
+        index = self._index.gather(1, order)
+        y, weight = map(self._by_member, (y[index], self._weight.gather(1, order)))
         parts = (
-            tensor.tensor_split(self._n_batches, dim=1)
-            for tensor in (index, y[index], weight)
+            tensor.tensor_split(self._n_batches, dim=1) for tensor in (index, y, weight)
         )
         for step, (rows, targets, weights) in enumerate(zip(*parts, strict=True)):
             yield Batch(self._take(rows), signs[step], targets, weights)
@@ -145,6 +150,11 @@ class PackedBatches:
         # Faster than x[index].
         x = self.rows.x
         return x.index_select(0, index.flatten()).view(*index.shape, x.shape[1])
+
+    def _by_member(self, values):
+        if self._per_group == 1:
+            return values
+        return values.repeat_interleave(self._per_group, dim=0)
 
     def _draw_signs(self):
         """Tangents of each batch, (groups, k, d)."""

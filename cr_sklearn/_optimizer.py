@@ -53,9 +53,16 @@ class FlatAdamW:
         ):
             parameter.data = view
 
-    def step(self, learning_rate):
-        """Update the parameters by their gradients."""
-        grad = torch.cat([p.grad.flatten() for p in self.parameters])
+    def step(self, gradients, learning_rate):
+        """Update the parameters.
+
+        Parameters
+        ----------
+        gradients : list of Tensor
+            In the order of the parameters.
+        learning_rate : float
+        """
+        grad = torch.cat([gradient.flatten() for gradient in gradients])
         self._n_steps += 1
         self._first.lerp_(grad, 1.0 - _BETA1)
         self._second.mul_(_BETA2).addcmul_(grad, grad, value=1.0 - _BETA2)
@@ -69,11 +76,6 @@ class FlatAdamW:
         largest = torch.finfo(self._flat.dtype).max
         step_size = min(learning_rate * correction2 / correction1, largest)
         self._flat.addcdiv_(self._first, denominator, value=-step_size)
-
-    def zero_grad(self):
-        """Forget the gradients."""
-        for parameter in self.parameters:
-            parameter.grad = None
 
     def state(self):
         """Moments by parameter, as copied arrays, with the number of steps."""

@@ -12,7 +12,7 @@ from cr_sklearn._batches import PackedBatches, member_generators
 from cr_sklearn._optimizer import FlatAdamW
 from cr_sklearn._progress import TrainingProgress
 from cr_sklearn._stopping import BestWeights, StopTraining, diverged
-from cr_sklearn.nn import PackedNetwork, dreg
+from cr_sklearn.nn import PackedNetwork, Streams, tangent_images
 
 
 @dataclass(frozen=True)
@@ -181,6 +181,7 @@ def train(
     batches = PackedBatches(
         rows,
         settings.batch_size,
+        network.members,
         groups.seeds,
         groups.rows,
         projected and penalised,
@@ -230,7 +231,8 @@ class _PackedNet(NeuralNet):
 
     NOTE[DIFF] to skorch: batches are tensor slices instead of a DataLoader, the loss
     is read and callbacks are told once per epoch instead of once per step, and the
-    module's forward pass is that of :func:`~cr_sklearn.nn.dreg`.
+    module's forward and backward passes are those of
+    :class:`~cr_sklearn.nn.Streams`.
     """
 
     def __init__(self, module, criterion, settings, validation_rows, penalised):
@@ -262,6 +264,8 @@ class _PackedNet(NeuralNet):
             decayed=[self.module_.input_weight, *self.module_.hidden_weights],
             weight_decay=self.settings.weight_decay,
         )
+        # Only now are the parameters where they stay.
+        self.streams_ = Streams(self.module_)
         return self
 
     @property
@@ -285,12 +289,12 @@ class _PackedNet(NeuralNet):
         n_steps = self.settings.max_iter * len(iterator)
         losses = penalties = 0.0
         for step, batch in enumerate(iterator, first_step):
-            self.optimizer_.zero_grad()
-            member_losses, member_penalties = self.train_step_single(batch)
-            self.optimizer_.step(self._learning_rate(step / n_steps))
-            share = batch.y.shape[1] / iterator.n_rows
-            losses = losses + share * member_losses
-            penalties = penalties + share * member_penalties
+            gradients, batch_losses, batch_penalties = self.train_step_single(batch)
+            self.optimizer_.step(gradients, self._learning_rate(step / n_steps))
+            losses = losses + batch_losses
+            penalties = penalties + batch_penalties
+        # Members have the weights of their rows sum to the number of rows.
+        losses, penalties = losses / iterator.n_rows, penalties / iterator.n_rows
         self.history.record("train_loss", losses.mean().item())
         self.history.record("dreg", penalties.mean().item())
         # What each member minimised, for the callbacks.
@@ -303,30 +307,30 @@ class _PackedNet(NeuralNet):
         return 0.5 * initial * (1.0 + math.cos(math.pi * progress))
 
     def train_step_single(self, batch, **fit_params):
-        """Backward pass of one batch; data loss and penalty of each member."""
-        y = self._by_member(batch.y)
-        weight = self._by_member(batch.weight / batch.y.shape[1])
-        if self.penalised:
-            outputs, norms = dreg(self.module_, batch.x, batch.signs)
-        else:
-            outputs, norms = self.module_(batch.x), None
-        losses = self.criterion_(outputs, y)
-        data_loss = (weight * losses.detach()).sum(dim=1)
-        # The objective is a weighted sum over rows, and over members, so that none of
-        # them sees another's gradient. Its gradients are these weights.
-        if norms is None:
-            losses.backward(weight)
-            return data_loss, torch.full_like(data_loss, math.nan)
-        norm_weight = self.strengths_.unsqueeze(1) * weight
-        if norms.shape[2] == 1:
-            norm_weight = norm_weight.sum(dim=1, keepdim=True)
-        torch.autograd.backward([losses, norms], [weight, norm_weight.expand_as(norms)])
-        penalty = (weight * norms.detach().sum(dim=0)).sum(dim=1)
-        return data_loss, penalty
-
-    def _by_member(self, values):
-        repeats = self.module_.members // len(values)
-        return values.repeat_interleave(repeats, 0) if repeats > 1 else values
+        """Gradients by one batch; each member's sums of data loss and penalty."""
+        images = None
+        if self.penalised and batch.signs is None:
+            images = tangent_images(self.module_)
+        with torch.no_grad():
+            outputs, norms = self.streams_.forward(batch.x, batch.signs, images)
+            losses, slopes = self.criterion_.value_and_slope(outputs, batch.y)
+            # The objective is a weighted sum over rows, and over members, so that none
+            # of them sees another's gradient.
+            weight = batch.weight / batch.y.shape[1]
+            norm_weight = self.strengths_.unsqueeze(1) * weight
+            if norms.shape[2] == 1:
+                norm_weight = norm_weight.sum(dim=1, keepdim=True)
+            gradients, grad_images, _ = self.streams_.backward(
+                weight.unsqueeze(2) * slopes, norm_weight.expand_as(norms)
+            )
+        if images is not None:
+            inputs = self.module_.input_weight
+            gradients[0] += torch.autograd.grad(images, inputs, grad_images)[0]
+        loss = torch.linalg.vecdot(batch.weight, losses)
+        if not self.penalised:
+            return gradients, loss, torch.full_like(loss, math.nan)
+        penalty = norms.sum(dim=0).expand_as(losses)
+        return gradients, loss, torch.linalg.vecdot(batch.weight, penalty)
 
     def validation_losses(self):
         """Weighted mean data loss of each member on the validation rows."""

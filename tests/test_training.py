@@ -151,7 +151,7 @@ def test_members_of_a_group_train_as_members_with_its_seed():
 def test_every_epoch_visits_every_row_once():
     """Batches are slices of a permutation, all rows and no row twice."""
     rows = make_rows(50)
-    batches = PackedBatches(rows, 16, seeds=[1, 2], projected=True)
+    batches = PackedBatches(rows, 16, 2, [1, 2], projected=True)
     assert len(batches) == 4
     for _ in range(2):
         seen = list(batches)
@@ -165,7 +165,7 @@ def test_every_epoch_visits_every_row_once():
 
 def test_signs_are_balanced_and_differ_between_groups_and_steps():
     """Repeated or biased tangents would bias the penalty silently."""
-    batches = PackedBatches(make_rows(64, 300), 32, seeds=[1, 2], projected=True)
+    batches = PackedBatches(make_rows(64, 300), 32, 2, [1, 2], projected=True)
     first, second = (batch.signs for batch in batches)
     assert abs(first.mean().item()) < 4 / first.numel() ** 0.5
     assert not torch.equal(first, second)
@@ -219,14 +219,14 @@ def test_ctrl_c_in_the_middle_of_an_epoch(monkeypatch):
     reference, _ = train([3], progress=_Interrupt(2), max_iter=50)
     original, n_steps = FlatAdamW.step, 0
 
-    def step(self, learning_rate):
+    def step(self, gradients, learning_rate):
         nonlocal n_steps
         n_steps += 1
         if n_steps == 3 * 2 + 2:
             # The objective of an epoch is that of the weights before its steps, so
             # the best full epoch is the second.
             raise KeyboardInterrupt
-        original(self, learning_rate)
+        original(self, gradients, learning_rate)
 
     monkeypatch.setattr(FlatAdamW, "step", step)
     network, history = train([3], max_iter=50)

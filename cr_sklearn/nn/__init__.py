@@ -8,6 +8,7 @@ from cr_sklearn.nn._dreg import STREAMS, dreg, n_tangent_dims, tangent_images
 from cr_sklearn.nn._losses import CrossEntropy
 from cr_sklearn.nn._network import PackedNetwork
 from cr_sklearn.nn._poly import Polynomial
+from cr_sklearn.nn._streams import Streams
 
 __all__ = [
     "ACTIVATIONS",
@@ -15,6 +16,7 @@ __all__ = [
     "CrossEntropy",
     "PackedNetwork",
     "Polynomial",
+    "Streams",
     "dreg",
     "make_activation",
     "n_tangent_dims",

@@ -1,7 +1,7 @@
 """Fixed activations with the derivative that the derivative stream needs.
 
-Every class answers ``forward(z)``, ``value_and_slope(z, out)`` and ``curvature(z)``
-like :class:`~cr_sklearn.nn.Polynomial`: DREG differentiates the slope once more during
+Every class answers ``forward(z)`` and ``value_and_slope(z, out, terms)`` like
+:class:`~cr_sklearn.nn.Polynomial`: DREG differentiates the slope once more during
 training.
 """
 
@@ -15,9 +15,12 @@ from cr_sklearn.nn._poly import Polynomial
 
 
 class _Elementwise(nn.Module):
-    """Value, slope and curvature; out of autograd but for ``forward``."""
+    """An activation without parameters."""
 
     learned = False
+
+    def terms(self):
+        return None
 
 
 class ReLU(_Elementwise):
@@ -26,12 +29,9 @@ class ReLU(_Elementwise):
     def forward(self, z):
         return F.relu(z)
 
-    def value_and_slope(self, z, out):
+    def value_and_slope(self, z, out, terms=None):
         torch.clamp(z, min=0.0, out=out)
-        return (z > 0).to(z.dtype)
-
-    def curvature(self, z):
-        return torch.zeros_like(z)
+        return (z > 0).to(z.dtype), torch.zeros_like(z)
 
 
 class GELU(_Elementwise):
@@ -40,16 +40,12 @@ class GELU(_Elementwise):
     def forward(self, z):
         return F.gelu(z)
 
-    def value_and_slope(self, z, out):
+    def value_and_slope(self, z, out, terms=None):
+        squared = z * z
+        pdf = torch.exp(-0.5 * squared) / math.sqrt(2.0 * math.pi)
         cdf = torch.special.ndtr(z)
         torch.mul(z, cdf, out=out)
-        return torch.addcmul(cdf, z, self._pdf(z))
-
-    def curvature(self, z):
-        return self._pdf(z) * (2.0 - z * z)
-
-    def _pdf(self, z):
-        return torch.exp(-0.5 * z * z) / math.sqrt(2.0 * math.pi)
+        return torch.addcmul(cdf, z, pdf), pdf * (1.0 - 0.5 * squared)
 
 
 class SiLU(_Elementwise):
@@ -58,14 +54,12 @@ class SiLU(_Elementwise):
     def forward(self, z):
         return F.silu(z)
 
-    def value_and_slope(self, z, out):
+    def value_and_slope(self, z, out, terms=None):
         gate = torch.sigmoid(z)
         torch.mul(z, gate, out=out)
-        return gate + out * (1.0 - gate)
-
-    def curvature(self, z):
-        gate = torch.sigmoid(z)
-        return gate * (1.0 - gate) * (2.0 + z * (1.0 - 2.0 * gate))
+        rest = 1.0 - gate
+        curve = gate * rest * (1.0 + z * (0.5 - gate))
+        return torch.addcmul(gate, out, rest), curve
 
 
 class Tanh(_Elementwise):
@@ -74,13 +68,10 @@ class Tanh(_Elementwise):
     def forward(self, z):
         return torch.tanh(z)
 
-    def value_and_slope(self, z, out):
+    def value_and_slope(self, z, out, terms=None):
         torch.tanh(z, out=out)
-        return 1.0 - out * out
-
-    def curvature(self, z):
-        value = torch.tanh(z)
-        return -2.0 * value * (1.0 - value * value)
+        slope = 1.0 - out * out
+        return slope, -out * slope
 
 
 _FIXED = {"relu": ReLU, "gelu": GELU, "silu": SiLU, "tanh": Tanh}

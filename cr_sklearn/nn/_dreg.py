@@ -1,8 +1,9 @@
 """DREG: the squared Frobenius norm of every layer's input-Jacobian."""
 
 import torch
+from torch.autograd.function import once_differentiable
 
-from cr_sklearn.nn._streams import streams
+from cr_sklearn.nn._streams import Streams
 
 STREAMS = ("exact", "projected")
 
@@ -78,9 +79,36 @@ def dreg(network, x, signs=None):
     >>> penalties.shape
     torch.Size([3, 2, 5])
     """
-    if signs is not None:
-        return streams(network, x, tangent=signs)
-    return streams(network, x, images=tangent_images(network))
+    if x.dim() == 2:
+        x = x.unsqueeze(0)
+    images = tangent_images(network) if signs is None else None
+    return _Dreg.apply(Streams(network), x, signs, images, *network.parameters())
+
+
+class _Dreg(torch.autograd.Function):
+    """The streams as one operation of autograd."""
+
+    @staticmethod
+    def forward(ctx, streams, x, tangent, images, *parameters):
+        ctx.streams, ctx.groups = streams, len(x)
+        ctx.save_for_backward(parameters[0])
+        return streams.forward(x, tangent, images)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, grad_outputs, grad_norms):
+        (inputs,) = ctx.saved_tensors
+        gradients, grad_images, grad_mapped = ctx.streams.backward(
+            grad_outputs, grad_norms
+        )
+        if not ctx.needs_input_grad[3]:
+            grad_images = None
+        grad_x = None
+        if ctx.needs_input_grad[1]:
+            stacked = inputs.reshape(len(grad_mapped), -1, inputs.shape[2])
+            grad_x = torch.bmm(grad_mapped, stacked)
+            grad_x = grad_x.unflatten(0, (ctx.groups, -1)).sum(dim=1)
+        return None, grad_x, None, grad_images, *gradients
 
 
 def _gram_factor(stacked):

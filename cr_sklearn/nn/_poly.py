@@ -54,13 +54,6 @@ class Polynomial(nn.Module):
             raise ValueError(f"degree must be an integer >= 1, got {degree!r}.")
         self.degree = int(degree)
         self.coefficient = nn.Parameter(torch.zeros(members, self.degree, n_units))
-        # The factors of d/dz z^k and d2/dz2 z^k. Buffers, because making them anew
-        # costs as much as using them.
-        ranks = torch.arange(1.0, self.degree + 1).unsqueeze(1)
-        self.register_buffer("_ranks", ranks, persistent=False)
-        self.register_buffer(
-            "_curvature_ranks", ranks[1:] * ranks[:-1], persistent=False
-        )
         with torch.no_grad():
             self.coefficient[:, 0] = 1.0
 
@@ -76,18 +69,51 @@ class Polynomial(nn.Module):
 
     def forward(self, z):
         """Return ``phi(z)``."""
-        return _PolynomialValue.apply(z, self.coefficient, self._ranks)
+        return _PolynomialValue.apply(z, self.coefficient)
 
-    def value_and_slope(self, z, out):
-        """Write ``phi(z)`` to ``out`` and return ``phi'(z)``; not recorded."""
-        torch.mul(_horner(self.coefficient, z), z, out=out)
-        return _horner(self.coefficient * self._ranks, z).expand_as(z)
+    def terms(self):
+        """Views (members, 1, n_units) of the coefficients of z, z^2, ..."""
+        return self.coefficient.detach().unsqueeze(2).unbind(1)
 
-    def curvature(self, z):
-        """Return ``phi''(z)``."""
-        if self.degree == 1:
-            return torch.zeros_like(z)
-        return _horner(self.coefficient[:, 1:] * self._curvature_ranks, z).expand_as(z)
+    def value_and_slope(self, z, out, terms=None):
+        r"""Value and two derivatives by one Horner scheme, not recorded by autograd.
+
+        With the quotient :math:`q(z) = \phi(z) / z` and its Taylor coefficients q, q',
+        q''/2: :math:`\phi = z q,\; \phi' = q + z q',\; \phi''/2 = q' + z q''/2`.
+
+        Parameters
+        ----------
+        z : Tensor of shape (members, n, n_units)
+        out : Tensor of the same shape
+            Gets ``phi(z)``.
+        terms : tuple of Tensor or None
+            What :meth:`terms` returned, for not having to make the views again.
+
+        Returns
+        -------
+        slope : Tensor
+            ``phi'(z)``.
+        half_curvature : Tensor
+            ``phi''(z) / 2``.
+        """
+        *lower, q = self.terms() if terms is None else terms
+        first = second = None
+        for coefficient in reversed(lower):
+            if second is not None:
+                second = torch.addcmul(first, second, z)
+            elif first is not None:
+                second = first
+            first = q if first is None else torch.addcmul(q, first, z)
+            q = torch.addcmul(coefficient, q, z)
+        torch.mul(q, z, out=out)
+        slope = q if first is None else torch.addcmul(q, first, z)
+        if first is None:
+            half_curvature = torch.zeros_like(z)
+        elif second is None:
+            half_curvature = first
+        else:
+            half_curvature = torch.addcmul(first, second, z)
+        return slope.expand_as(z), half_curvature.expand_as(z)
 
     def coefficient_grad(self, z, grad_value, grad_slope):
         r"""Gradient of the coefficients, from those of ``phi(z)`` and ``phi'(z)``.
@@ -117,7 +143,7 @@ class _PolynomialValue(torch.autograd.Function):
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(z, coefficient, ranks):
+    def forward(z, coefficient):
         return _horner(coefficient, z) * z
 
     @staticmethod
@@ -126,13 +152,14 @@ class _PolynomialValue(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, grad_value):
-        z, coefficient, ranks = ctx.saved_tensors
+        z, coefficient = ctx.saved_tensors
+        ranks = torch.arange(1, coefficient.shape[1] + 1).to(coefficient).unsqueeze(1)
         grad_z = grad_value * _horner(coefficient * ranks, z)
         moments, powers = [], grad_value
         for _ in range(coefficient.shape[1]):
             powers = powers * z
             moments.append(powers.sum(dim=1))
-        return grad_z, torch.stack(moments, dim=1), None
+        return grad_z, torch.stack(moments, dim=1)
 
 
 def _horner(coefficient, z):
