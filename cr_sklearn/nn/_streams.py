@@ -171,8 +171,9 @@ def _squared_norm(image):
 
 def _dealt(directions, batch):
     """Images (members, batch, 1, n) of (members, k, n): row i has i mod k."""
-    n_rounds = -(-batch // directions.shape[1])
-    return directions.repeat(1, n_rounds, 1)[:, :batch].unsqueeze(2)
+    members, k, n = directions.shape
+    rounds = directions.unsqueeze(1).expand(-1, -(-batch // k), -1, -1)
+    return rounds.reshape(members, -1, 1, n)[:, :batch]
 
 
 def _gathered(grad, n_directions):
