@@ -121,13 +121,14 @@ class Polynomial(nn.Module):
         .. math:: \frac{\partial}{\partial a_k} =
                   \sum_{batch} z^{k-1} (z\, g_\phi + k\, g_{\phi'})
         """
-        moments = z.new_empty(self.degree, *z.shape)
-        torch.mul(grad_value, z, out=moments[0])
-        for k in range(self.degree, 0, -1):
-            torch.add(moments[0], grad_slope, alpha=k, out=moments[k - 1])
-        for k in range(1, self.degree):
-            moments[k:] *= z
-        return moments.sum(dim=2).transpose(0, 1)
+        slopes = grad_slope
+        moments = torch.addcmul(slopes, grad_value, z)
+        sums = [moments.sum(dim=1)]
+        for _ in range(1, self.degree):
+            slopes = slopes * z
+            moments = torch.addcmul(slopes, moments, z)
+            sums.append(moments.sum(dim=1))
+        return torch.stack(sums, dim=1)
 
     def extra_repr(self):
         members, degree, n_units = self.coefficient.shape
