@@ -7,9 +7,9 @@ import torch
 from cr_sklearn import _training
 from cr_sklearn._batches import PackedBatches, Rows, member_generators
 from cr_sklearn._optimizer import FlatAdamW
-from cr_sklearn._stopping import NonFiniteLossError
+from cr_sklearn._stopping import NonFiniteLossError, StopTraining
 from cr_sklearn._training import RowGroups, TrainingSettings
-from cr_sklearn.nn import CrossEntropy
+from cr_sklearn.nn import CrossEntropy, dreg
 
 
 def make_rows(n=90, d=4, seed=0, weight=None):
@@ -26,6 +26,7 @@ def train(
     progress=None,
     validation_rows=None,
     groups=None,
+    hidden=(6, 5),
     dropout=0.0,
     **given,
 ):
@@ -40,7 +41,7 @@ def train(
     }
     network = _training.initial_network(
         4,
-        [6, 5],
+        hidden,
         1,
         seeds=seeds,
         dtype=settings.pop("dtype"),
@@ -62,6 +63,68 @@ def train(
 
 def weights_of(network, member):
     return [p[member].detach().numpy() for p in network.parameters()]
+
+
+@pytest.mark.parametrize("stream", ["exact", "projected", None])
+@pytest.mark.parametrize("hidden", [[6, 5], []])
+def test_a_step_follows_the_gradient_of_loss_and_penalty(monkeypatch, stream, hidden):
+    """Training has a backward pass of its own; autograd says what it must be."""
+    strengths = torch.tensor([0.0, 0.1, 0.3, 0.02]) if stream else torch.zeros(4)
+    seen = []
+
+    def step(self, batch):
+        gradients, losses, penalties = original(self, batch)
+        seen.append((batch, gradients, losses, penalties))
+        raise StopTraining
+
+    original = _training._PackedNet.train_step_single
+    monkeypatch.setattr(_training._PackedNet, "train_step_single", step)
+    weight = np.random.default_rng(0).uniform(0.5, 1.5, 90)
+    network, _ = train(
+        [3, 4, 5, 6],
+        make_rows(weight=weight),
+        hidden=hidden,
+        groups=RowGroups([7, 8], [np.arange(60), np.arange(90)]),
+        dreg_strength=strengths.numpy(),
+        dreg_stream=stream or "projected",
+    )
+    [(batch, gradients, losses, penalties)] = seen
+    assert (batch.signs is None) == (stream != "projected")
+    outputs, norms = dreg(network, batch.x, batch.signs)
+    weighted = batch.weight * CrossEntropy()(outputs, batch.y)
+    torch.testing.assert_close(losses, weighted.sum(dim=1))
+    penalty = batch.weight * norms.sum(dim=0)
+    if stream:
+        torch.testing.assert_close(penalties, penalty.sum(dim=1))
+    else:
+        assert penalties.isnan().all()
+    objective = weighted + strengths.double().unsqueeze(1) * penalty
+    (objective.sum() / batch.y.shape[1]).backward()
+    for gradient, parameter in zip(gradients, network.parameters(), strict=True):
+        torch.testing.assert_close(gradient, parameter.grad)
+
+
+def test_optimizer_is_torchs_adamw():
+    """Published figures speak of AdamW; ours is that, in fewer operations."""
+    generator = torch.Generator().manual_seed(0)
+    ours = [torch.nn.Parameter(torch.randn(3, 4, generator=generator)) for _ in "ab"]
+    theirs = [torch.nn.Parameter(p.detach().clone()) for p in ours]
+    optimizer = FlatAdamW(ours, decayed=ours[:1], weight_decay=0.1)
+    groups = [
+        {"params": theirs[:1], "weight_decay": 0.1},
+        {"params": theirs[1:], "weight_decay": 0.0},
+    ]
+    reference = torch.optim.AdamW(groups, lr=0.05, betas=(0.9, 0.95))
+    for step in range(6):
+        for parameter in theirs:
+            parameter.grad = torch.randn(3, 4, generator=generator)
+        if step == 3:  # and goes on where it was
+            state = optimizer.state()
+            optimizer = FlatAdamW(ours, decayed=ours[:1], weight_decay=0.1)
+            optimizer.load_state(state)
+        optimizer.step([parameter.grad for parameter in theirs], 0.05)
+        reference.step()
+        torch.testing.assert_close(ours, theirs)
 
 
 @pytest.mark.parametrize("stream", ["exact", "projected"])
