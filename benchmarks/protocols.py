@@ -195,6 +195,18 @@ def recorded(experiments, path):
     return rows.drop(columns="order").reset_index(drop=True)
 
 
+def recorded_elsewhere(path, protocol, datasets, models):
+    """Last rows of models that need not be installed here, whatever their settings."""
+    rows = read_rows(path)
+    rows = rows[
+        rows["protocol"].eq(protocol)
+        & rows["dataset"].isin(datasets)
+        & rows["model"].isin(models)
+    ]
+    key = [name for name in KEY if name != "settings"]
+    return rows.drop_duplicates(key, keep="last")
+
+
 def forget(path, datasets, models):
     """Remove the rows of these models on these data sets from the file."""
     rows = read_rows(path)

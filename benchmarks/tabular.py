@@ -2,7 +2,9 @@
 
 ``python -m benchmarks.tabular`` reads the folder that CR_SKLEARN_DATA names, fits what
 is not yet recorded in ``benchmarks/results/tabular.csv``, writes ``report.md`` with
-figures to ``reports/tabular``, and prints the ranks.
+figures to ``reports/tabular``, and prints the ranks. Models that are run on request,
+because they are slow or need an environment of their own, are reported from that file
+too: ``--quick --models tabm,autogluon`` adds them.
 """
 
 import argparse
@@ -11,14 +13,17 @@ from pathlib import Path
 from benchmarks import extra_packages
 
 with extra_packages():
+    import pandas as pd
+
     from benchmarks import models, report, suite, tabular_report
     from benchmarks.data import data_folder
-    from benchmarks.protocols import forget, recorded, run
+    from benchmarks.protocols import forget, recorded, recorded_elsewhere, run
     from benchmarks.tabular_models import (
         DEFAULT,
         FIRST_FOLD_ONLY,
         LIBRARIES,
         MODELS,
+        ON_REQUEST,
         SLOW,
     )
 
@@ -57,10 +62,11 @@ def main(argv=None):
         }
     except (ValueError, FileNotFoundError) as error:
         raise SystemExit(str(error)) from error
+    protocol = f"{suite.N_FOLDS}-fold, {args.max_rows} rows, {args.time_limit:g} s"
     experiments = suite.experiments(
         tables,
         {name: model.make for name, model in selected.items()},
-        f"{suite.N_FOLDS}-fold, {args.max_rows} rows, {args.time_limit:g} s",
+        protocol,
         FIRST_FOLD_ONLY,
     )
     if args.fresh:
@@ -82,17 +88,24 @@ def main(argv=None):
             f"Stopped. Finished fits are in {args.rows}; the same command goes on from "
             "there, with --report-only it reports what there is."
         ) from None
+    further = set(ON_REQUEST) - set(selected)
+    rows = pd.concat(
+        [rows, recorded_elsewhere(args.rows, protocol, tables, further)],
+        ignore_index=True,
+    )
     result = tabular_report.Result(rows, tables, args.max_rows, args.time_limit)
     if result.main_rows.empty:
         raise SystemExit(f"{args.rows} holds no fits of these models and sets.")
-    libraries = {LIBRARIES[name] for name in rows["model"] if name in LIBRARIES}
+    libraries = {LIBRARIES[name] for name in selected if name in LIBRARIES}
     made_by = f"{command}; {report.environment([*PACKAGES, *sorted(libraries)])}"
     args.out.mkdir(parents=True, exist_ok=True)
-    tabular_report.write(args.out, result, made_by)
+    tabular_report.write(args.out / "report.md", result, made_by)
     print(tabular_report.terminal(result))
     print(f"\nReport and figures: {args.out / 'report.md'}")
     if args.publish:
         tabular_report.publish(ROOT / "benchmarks" / "results", result, made_by)
+        page = ROOT / "docs" / "tabular.md"
+        tabular_report.write(page, result, made_by, "images/tabular_")
 
 
 def _parse(argv):
@@ -143,7 +156,7 @@ def _parse(argv):
     parser.add_argument(
         "--publish",
         action="store_true",
-        help="also write the summaries to benchmarks/results",
+        help="also write benchmarks/results/tabular_*.csv and docs/tabular.md",
     )
     args = parser.parse_args(argv)
     if not 1 <= args.max_rows <= MOST_ROWS:

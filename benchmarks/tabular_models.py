@@ -254,7 +254,8 @@ MODELS = {
 }
 # AutoGluon is in no extra of the project: it asks for other versions of the rest. TabM
 # takes minutes for a fit on one thread.
-DEFAULT = [name for name in MODELS if name not in ("autogluon", "tabm")]
+ON_REQUEST = ["tabm", "autogluon"]
+DEFAULT = [name for name in MODELS if name not in ON_REQUEST]
 SLOW = ["svm_tuned", "xgb_tuned", "catboost", "realmlp", "tabm", "autogluon"]
 # Too slow for all splits.
 FIRST_FOLD_ONLY = ["realmlp", "tabm", "autogluon"]

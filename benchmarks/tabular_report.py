@@ -35,15 +35,21 @@ class Result(NamedTuple):
     @property
     def main_rows(self):
         """Fits of the models that were tried on all splits, where all of them were."""
-        models = self.rows["model"].unique()
-        models = [name for name in models if name not in FIRST_FOLD_ONLY]
-        return suite.in_common(self.rows, models)
+        return suite.in_common(self.rows, self._main_models)
+
+    def first_rows(self):
+        """Fits of each slow model and all others, on the first folds it has."""
+        first = self.rows[(self.rows["repeat"] == 0) & (self.rows["fold"] == 0)]
+        return {
+            name: suite.in_common(first, [*self._main_models, name])
+            for name in FIRST_FOLD_ONLY
+            if name in set(first["model"])
+        }
 
     @property
-    def first_rows(self):
-        """Fits of all models on the first fold of every set."""
-        first = self.rows[(self.rows["repeat"] == 0) & (self.rows["fold"] == 0)]
-        return suite.in_common(first, first["model"].unique())
+    def _main_models(self):
+        models = self.rows["model"].unique()
+        return [name for name in models if name not in FIRST_FOLD_ONLY]
 
     def groups(self):
         """Fits by the size of their set before it was sampled."""
@@ -57,17 +63,19 @@ class Result(NamedTuple):
         return {title: part for title, part in parts.items() if len(part)}
 
 
-def write(folder, result, made_by):
-    """Write ``report.md`` and its figures.
+def write(page, result, made_by, prefix=""):
+    """Write the report and its figures.
 
     Parameters
     ----------
-    folder : Path
+    page : Path
     result : Result
     made_by : str
         Command, versions, machine and date.
+    prefix : str, default=""
+        Of the figures' paths, relative to the page.
     """
-    figures(folder, result)
+    figures(page.parent, prefix, result)
     rows = result.main_rows
     sections = [
         f"# Tabular suite\n\nMade by `{made_by}`",
@@ -75,12 +83,13 @@ def write(folder, result, made_by):
         _rank_text(result),
         "## Critical differences\n\nMean ranks over all sets; models that a bar joins "
         "are not told apart at 5 % by Nemenyi's test, which compares all pairs.\n\n"
-        "![Log-loss](ranks_log_loss.png)\n\n![ROC-AUC](ranks_roc_auc.png)",
+        f"![Log-loss]({prefix}ranks_log_loss.png)\n\n"
+        f"![ROC-AUC]({prefix}ranks_roc_auc.png)",
         _against_text(rows),
         "## Time\n\nSeconds of the processor on one thread; medians over all fits.\n\n"
         + report.markdown(time_table(result))
-        + "\n\n![Rank by seconds](time.png)",
-        _first_fold_text(result),
+        + f"\n\n![Rank by seconds]({prefix}time.png)",
+        *map(_first_fold_text, result.first_rows().items()),
         "## Sets\n\nMean log-loss over the splits; rows, columns and classes are those "
         "that were fitted.\n\n" + report.markdown(set_table(result)),
         "## Models\n\n"
@@ -92,7 +101,7 @@ def write(folder, result, made_by):
         ),
     ]
     text = "\n\n".join(section for section in sections if section) + "\n"
-    Path(folder, "report.md").write_text(text, encoding="utf-8")
+    page.write_text(text, encoding="utf-8")
 
 
 def terminal(result):
@@ -110,9 +119,10 @@ def publish(folder, result, made_by):
         title: suite.summarise(rows, TESTED + FURTHER)
         for title, rows in result.groups().items()
     }
-    ranks["First fold of each set"] = suite.summarise(
-        result.first_rows, TESTED + FURTHER
-    )
+    for name, rows in result.first_rows().items():
+        ranks[f"First folds, with {LABELS[name]}"] = suite.summarise(
+            rows, TESTED + FURTHER
+        )
     tables = {
         "ranks": pd.concat(ranks, names=["sets"]).reset_index("sets"),
         "comparisons": suite.compare_over_sets(result.main_rows, REFERENCE, TESTED),
@@ -220,7 +230,7 @@ def set_table(result):
     return pd.DataFrame(lines)
 
 
-def figures(folder, result):
+def figures(folder, prefix, result):
     """Write the PNG files that the report shows."""
     rows = result.main_rows
     for metric in ["log_loss", "roc_auc"]:
@@ -230,8 +240,8 @@ def figures(folder, result):
             ax, places, suite.nemenyi(places), LABELS, REFERENCE
         )
         ax.set_title(f"{TITLES[metric]}: mean rank over {len(places)} sets")
-        figure.savefig(Path(folder, f"ranks_{metric}.png"))
-    _draw_time(result).savefig(Path(folder, "time.png"))
+        figure.savefig(Path(folder, f"{prefix}ranks_{metric}.png"))
+    _draw_time(result).savefig(Path(folder, f"{prefix}time.png"))
     plt.close("all")
 
 
@@ -335,15 +345,14 @@ def _against_text(rows):
     return text
 
 
-def _first_fold_text(result):
-    models = result.first_rows["model"].unique()
-    slow = [LABELS[name] for name in models if name in FIRST_FOLD_ONLY]
-    if not slow:
-        return ""
-    n_sets = result.first_rows["dataset"].nunique()
+def _first_fold_text(item):
+    name, rows = item
+    seconds = rows.groupby("model")["fit_seconds"].median()
     return (
-        f"## With {' and '.join(slow)}\n\n"
-        "Too slow for all splits; they and all others on the first fold of each of "
-        f"{n_sets} sets alone, so these ranks are less certain.\n\n"
-        + report.markdown(score_table(result.first_rows, TESTED))
+        f"## With {LABELS[name]}\n\n"
+        "Too slow for all splits; it and all others on the first fold of each of "
+        f"{rows['dataset'].nunique()} sets alone, so these ranks are less certain. "
+        f"Its median fit took {seconds[name]:.1f} s, "
+        f"{seconds[name] / seconds[REFERENCE]:.0f} times that of ChainzRule.\n\n"
+        + report.markdown(score_table(rows, TESTED))
     )

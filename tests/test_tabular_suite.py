@@ -333,6 +333,7 @@ class TestReport:
         monkeypatch.setattr(tabular, "DEFAULT", ["chainzrule", "lr", "hgb"])
         monkeypatch.setattr(tabular, "FIRST_FOLD_ONLY", ["hgb"])
         monkeypatch.setattr(tabular_report, "FIRST_FOLD_ONLY", ["hgb"])
+        (folder / "docs" / "images").mkdir(parents=True)
         main("--publish")
         text = (folder / "out" / "report.md").read_text(encoding="utf-8")
         assert "Made by `python -m benchmarks.tabular --data" in text
@@ -342,10 +343,27 @@ class TestReport:
         assert images == set(re.findall(r"\]\((.*?\.png)\)", text))
         tables = list((folder / "benchmarks" / "results").glob("tabular_*.csv"))
         assert len(tables) == 4
+        page = (folder / "docs" / "tabular.md").read_text(encoding="utf-8")
+        for link in re.findall(r"\]\((.*?\.png)\)", page):
+            assert (folder / "docs" / link).exists()
         for path in tables:
             assert path.read_text().startswith("# python -m benchmarks.tabular --data")
             assert len(pd.read_csv(path, comment="#"))
         assert "Logistic regression" in capsys.readouterr().out
+
+    def test_models_on_request_are_reported_where_they_are_not_installed(
+        self, main, folder, monkeypatch
+    ):
+        # AutoGluon needs an environment of its own; its rows come from there.
+        monkeypatch.setattr(tabular, "DEFAULT", ["chainzrule", "lr"])
+        main("--models", "lr,hgb", "--sets", "one")
+        monkeypatch.setattr(tabular, "ON_REQUEST", ["hgb"])
+        monkeypatch.setattr(tabular_report, "FIRST_FOLD_ONLY", ["hgb"])
+        main()
+        text = (folder / "out" / "report.md").read_text(encoding="utf-8")
+        part = text[text.index("## With HistGradientBoosting") :]
+        assert "first fold of each of 1 sets alone" in part
+        assert "Logistic regression" in part
 
     def test_a_part_of_a_run_is_reported_without_fitting(self, main, folder, capsys):
         # The first folds of a run that was stopped are worth a look.
