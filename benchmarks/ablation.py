@@ -18,7 +18,15 @@ with extra_packages():
     from benchmarks.comparison import corrected_mean
     from benchmarks.data import data_folder
     from benchmarks.protocols import forget, run
-    from benchmarks.variants import OneStrength, WithoutScale, WithoutSkip
+    from benchmarks.variants import (
+        Annealed,
+        Hermite,
+        OneStrength,
+        OutputPenalty,
+        WithoutLinear,
+        WithoutScale,
+        WithoutSkip,
+    )
     from cr_sklearn import ChainzRuleClassifier
 
 PACKAGES = ["cr_sklearn", "sklearn", "torch"]
@@ -49,11 +57,17 @@ CHANGES = {
     "no DREG": partial(ChainzRuleClassifier, dreg_strength=0.0),
     "step 0.01": partial(ChainzRuleClassifier, learning_rate_init=0.01),
     "step 0.04": partial(ChainzRuleClassifier, learning_rate_init=0.04),
-    "30 epochs": partial(ChainzRuleClassifier, max_iter=30),
-    "120 epochs": partial(ChainzRuleClassifier, max_iter=120),
+    "10 epochs": partial(ChainzRuleClassifier, max_iter=10),
+    "60 epochs": partial(ChainzRuleClassifier, max_iter=60),
     "64 + 64 units": partial(ChainzRuleClassifier, hidden_layer_sizes=(64, 64)),
     "one layer": partial(ChainzRuleClassifier, hidden_layer_sizes=(32,)),
+    "16 + 16 units": partial(ChainzRuleClassifier, hidden_layer_sizes=(16, 16)),
     "3 folds": partial(ChainzRuleClassifier, cv=3),
+    "10 folds": partial(ChainzRuleClassifier, cv=10),
+    "no linear candidates": WithoutLinear,
+    "strength annealed": Annealed,
+    "penalty on the output alone": OutputPenalty,
+    "Hermite basis": Hermite,
     "weight decay 0.02": partial(ChainzRuleClassifier, weight_decay=0.02),
 }
 

@@ -7,7 +7,21 @@ from unittest import mock
 
 import numpy as np
 
-from cr_sklearn import ChainzRuleClassifier, _training
+from cr_sklearn import ChainzRuleClassifier, _selection, _training
+from cr_sklearn._optimizer import FlatAdamW
+from cr_sklearn.nn import Streams
+
+
+class _TrainedBy(ChainzRuleClassifier):
+    """Trains with a net of its own."""
+
+    package = "cr_sklearn"
+    net = None
+
+    def fit(self, X, y):
+        """Fit with that net."""
+        with mock.patch.object(_training, "_PackedNet", self.net):
+            return super().fit(X, y)
 
 
 class _NetWithoutSkip(_training._PackedNet):
@@ -19,15 +33,78 @@ class _NetWithoutSkip(_training._PackedNet):
         return gradients, *sums
 
 
-class WithoutSkip(ChainzRuleClassifier):
+class WithoutSkip(_TrainedBy):
     """No linear map from input to output, but in the linear candidates."""
 
-    package = "cr_sklearn"
+    net = _NetWithoutSkip
 
-    def fit(self, X, y):
-        """Fit with a trainer that leaves the skip alone."""
-        with mock.patch.object(_training, "_PackedNet", _NetWithoutSkip):
-            return super().fit(X, y)
+
+class _NetAnnealed(_training._PackedNet):
+    def _learning_rate(self, progress):
+        self.progress_ = progress
+        return super()._learning_rate(progress)
+
+    def train_step_single(self, batch, **fit_params):
+        full = self.strengths_
+        self.strengths_ = full * min(1.0, 0.1 + 1.8 * getattr(self, "progress_", 0.0))
+        try:
+            return super().train_step_single(batch, **fit_params)
+        finally:
+            self.strengths_ = full
+
+
+class Annealed(_TrainedBy):
+    """The strength rises from a tenth to its full value in the first half."""
+
+    net = _NetAnnealed
+
+
+class _OutputStreams(Streams):
+    def backward(self, grad_outputs, grad_norms):
+        grad_norms = grad_norms.clone()
+        grad_norms[:-1] = 0.0
+        return super().backward(grad_outputs, grad_norms)
+
+
+class _NetOutputPenalty(_training._PackedNet):
+    def initialize_optimizer(self, *args, **kwargs):
+        super().initialize_optimizer(*args, **kwargs)
+        self.streams_ = _OutputStreams(self.module_)
+        return self
+
+
+class OutputPenalty(_TrainedBy):
+    """The output's Jacobian alone is penalised, not those of the hidden layers."""
+
+    net = _NetOutputPenalty
+
+
+class _HermiteAdamW(FlatAdamW):
+    """AdamW on the coefficients of z, z^2 - 1 and z^3 - 3 z."""
+
+    def step(self, gradients, learning_rate):
+        is_cubic = [p.dim() == 3 and p.shape[1] == 3 for p in self.parameters[2:]]
+        cubics = [n for n, found in enumerate(is_cubic, 2) if found]
+        before = {n: self.parameters[n].detach()[:, 2].clone() for n in cubics}
+        for n in cubics:
+            gradients[n] = gradients[n].clone()
+            gradients[n][:, 2] -= 3.0 * gradients[n][:, 0]
+        super().step(gradients, learning_rate)
+        for n in cubics:
+            coefficient = self.parameters[n].detach()
+            coefficient[:, 0] -= 3.0 * (coefficient[:, 2] - before[n])
+
+
+class _NetHermite(_training._PackedNet):
+    def initialize_optimizer(self, *args, **kwargs):
+        self.optimizer = _HermiteAdamW
+        return super().initialize_optimizer(*args, **kwargs)
+
+
+class Hermite(_TrainedBy):
+    """Coefficients are learned in the basis of Hermite's polynomials."""
+
+    net = _NetHermite
 
 
 class WithoutScale(ChainzRuleClassifier):
@@ -60,3 +137,14 @@ class OneStrength(ChainzRuleClassifier):
             kept = np.tile(best, len(self.estimator_weights_) // len(best))
             self.estimator_weights_ = kept / kept.sum()
         return self
+
+
+class WithoutLinear(ChainzRuleClassifier):
+    """Networks with hidden layers are the only candidates."""
+
+    package = "cr_sklearn"
+
+    def fit(self, X, y):
+        """Fit without the others."""
+        with mock.patch.object(_selection, "LINEAR_STRENGTHS", ()):
+            return super().fit(X, y)

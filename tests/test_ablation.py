@@ -5,7 +5,16 @@ import pandas as pd
 import pytest
 
 from benchmarks import ablation
-from benchmarks.variants import OneStrength, WithoutScale, WithoutSkip
+from benchmarks.variants import (
+    Annealed,
+    Hermite,
+    OneStrength,
+    OutputPenalty,
+    WithoutLinear,
+    WithoutScale,
+    WithoutSkip,
+)
+from cr_sklearn import ChainzRuleClassifier
 
 
 @pytest.fixture(scope="module")
@@ -28,6 +37,46 @@ def test_variants_lack_what_they_say(data):
     assert len(set(used)) == 1
     assert one.estimator_weights_.sum() == pytest.approx(1)
     assert np.count_nonzero(one.estimator_weights_) == 5  # one for each fold
+
+
+def test_no_linear_candidates_means_none(data):
+    """The patch must reach the search."""
+    model = WithoutLinear(max_iter=3, random_state=0).fit(*data)
+    assert not model.dreg_path_["linear"].any()
+
+
+def mean_norms(model, X):
+    """Hidden units' and outputs' sensitivity, mean over the rows."""
+    hidden = sum(np.square(coef).sum() for coef in model.coefs_[:-1])
+    return hidden, model.sensitivity(X).mean()
+
+
+def test_variants_of_the_penalty_change_what_it_shrinks(data):
+    """Hidden layers are free where the output alone is penalised; rising is late."""
+    given = {"max_iter": 20, "random_state": 0, "dreg_strength": 0.3}
+    hidden, _ = mean_norms(ChainzRuleClassifier(**given).fit(*data), data[0])
+    free, output = mean_norms(OutputPenalty(**given).fit(*data), data[0])
+    plain = ChainzRuleClassifier(**{**given, "dreg_strength": 0.0}).fit(*data)
+    assert free > 1.5 * hidden
+    assert output < 0.5 * mean_norms(plain, data[0])[1]
+    given["dreg_strength"] = 0.01
+    early = [
+        build(**given).fit(*data).dreg_curve_[5]
+        for build in (Annealed, ChainzRuleClassifier)
+    ]
+    assert early[0] > 2.0 * early[1]
+
+
+def test_hermite_basis_changes_the_way_and_not_the_model(data):
+    """With all steps of length zero the polynomials are the same."""
+    given = {"random_state": 0, "dreg_strength": 0.01, "max_iter": 5}
+    still = {"learning_rate_init": 1e-12, **given}
+    models = [build(**still).fit(*data) for build in (Hermite, ChainzRuleClassifier)]
+    proba = [model.predict_proba(data[0]) for model in models]
+    np.testing.assert_allclose(*proba, atol=1e-6)
+    moved = [build(**given).fit(*data) for build in (Hermite, ChainzRuleClassifier)]
+    coefs = [model.polynomial_coefs_[0] for model in moved]
+    assert np.abs(coefs[0] - coefs[1]).max() > 0.01
 
 
 def test_differences_are_those_to_the_default_on_the_same_sets():
