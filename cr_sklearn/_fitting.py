@@ -2,6 +2,7 @@
 
 import warnings
 from abc import abstractmethod
+from functools import partial
 from numbers import Integral
 from typing import Any, NamedTuple
 
@@ -90,8 +91,6 @@ class FitMixin:
         """
         # torch is imported where it is needed: importing the package, or unpickling
         # a model and predicting with it, must not wait for it.
-
-        from cr_sklearn import _training, _weights
         from cr_sklearn._batches import Rows
 
         go_on = mode != "fit" and hasattr(self, "coefs_")
@@ -114,72 +113,43 @@ class FitMixin:
             )
         if search:
             search.check_weights(loss_weight[in_training])
-        strengths = search.strengths if search else self._member_strengths(go_on)
-        seeds = random_state.randint(_MAX_SEED, size=len(strengths))
         n_rows = search.n_rows if search else len(in_training)
-        batch_size = self._batch_size(n_rows)
-        whole = batch_size == n_rows
-        hidden = self._hidden_layers()
-        packs, groups = [(np.arange(len(seeds)), hidden)], None
-        if search:
-            packs = search.packs(hidden)
-            fold_seeds = random_state.randint(_MAX_SEED, size=len(search.folds))
-            groups = search.groups(fold_seeds.tolist())
-        networks = [
-            self._build_network(
-                whole, encoder.n_encoded_, layers, len(classes), seeds[members].tolist()
-            )
-            for members, layers in packs
-        ]
+        packs = self._build_packs(
+            search, go_on, n_rows, encoder.n_encoded_, len(classes), random_state
+        )
+        member_weights = None
         if go_on:
             fitted = self._fitted_network()
-            _weights.load(networks[-1], self.activation, fitted)
+            packs.load(fitted, self.activation)
             member_weights = fitted.member_weights
-        else:
-            member_weights = np.full(len(seeds), 1.0 / len(seeds))
 
         def tensors(index):
             return Rows.from_arrays(
                 encoded[index],
                 target[index],
                 loss_weight[index],
-                like=networks[-1].skip,
+                like=packs.networks[-1].skip,
             )
 
         def fitted_attributes():
-            parts = [_weights.dump(network, self.activation) for network in networks]
-            fitted = FittedNetwork.merge(
-                parts, [members for members, _ in packs], member_weights
-            )
             return {
                 "_encoder": encoder,
-                "_strengths": strengths,
-                "dreg_strength_": _typical(strengths),
-                **_network_attributes(fitted),
+                "_strengths": packs.strengths,
+                "dreg_strength_": _typical(packs.strengths),
+                **_network_attributes(packs.dump(self.activation, member_weights)),
             }
 
         n_epochs = self._n_epochs(mode, n_rows)
         training_rows = tensors(in_training)
         progress = FitProgress(self, n_epochs, fitted_attributes, **user_data)
-        for (members, _), network in zip(packs, networks, strict=True):
-            main = network is networks[-1]
-            history = _training.train(
-                network,
-                self._make_criterion().to(network.skip.device),
-                training_rows,
-                self._training_settings(
-                    mode, n_epochs, strengths[members], batch_size, whole, network, main
-                ),
-                seeds[members].tolist(),
-                groups=groups,
-                validation_rows=None if held_out is None else tensors(held_out),
-                optimizer_state=(
-                    self._optimizer_state if mode == "partial_fit" else None
-                ),
-                progress=progress if main else None,
-            )
-            if history.interrupted:
-                break
+        history = packs.train(
+            self._make_criterion().to(training_rows.x.device),
+            training_rows,
+            partial(self._training_settings, mode, n_epochs, n_rows),
+            validation_rows=None if held_out is None else tensors(held_out),
+            optimizer_state=self._optimizer_state if mode == "partial_fit" else None,
+            progress=progress,
+        )
         if not go_on:
             for name in ("dreg_path_", "oof_score_"):
                 self.__dict__.pop(name, None)
@@ -193,7 +163,7 @@ class FitMixin:
         if search:
             self._choose(
                 search,
-                search.outputs(networks, training_rows.x),
+                search.outputs(packs.networks, training_rows.x),
                 encoded[in_training],
                 standardised[in_training],
                 target[in_training],
@@ -285,18 +255,17 @@ class FitMixin:
             return _SMALL_AUTO_EPOCHS if n_rows <= _SMALL_ROWS else _AUTO_EPOCHS
         return self.max_iter
 
-    def _training_settings(
-        self, mode, n_epochs, strengths, batch_size, whole, network, main
-    ):
+    def _training_settings(self, mode, n_epochs, n_rows, network, strengths, main):
         from cr_sklearn._training import TrainingSettings
         from cr_sklearn.nn import n_tangent_dims
 
+        batch_size = self._batch_size(n_rows)
         stream = self.dreg_stream
         if stream == "auto":
             n_tangents = network.members * batch_size * n_tangent_dims(network)
             # A linear network has the same Jacobian everywhere.
             exact = not network.activations or (
-                whole and n_tangents <= _MAX_EXACT_TANGENTS
+                batch_size == n_rows and n_tangents <= _MAX_EXACT_TANGENTS
             )
             stream = "exact" if exact else "projected"
         linear = not (network.activations or main)
@@ -325,23 +294,36 @@ class FitMixin:
             )
         return hidden.astype(int).tolist()
 
-    def _build_network(self, whole, n_encoded, hidden, n_classes, seeds):
+    def _build_packs(self, search, go_on, n_rows, n_encoded, n_classes, random_state):
+        from cr_sklearn._packs import Packs
         from cr_sklearn._training import check_device, initial_network
 
+        hidden, groups = self._hidden_layers(), None
+        strengths = search.strengths if search else self._member_strengths(go_on)
+        seeds = random_state.randint(_MAX_SEED, size=len(strengths))
+        shapes = [(np.arange(len(strengths)), hidden)]
+        if search:
+            shapes = search.packs(hidden)
+            fold_seeds = random_state.randint(_MAX_SEED, size=len(search.folds))
+            groups = search.groups(fold_seeds.tolist())
         dtype = self.dtype
         if dtype == "auto":
-            dtype = "float64" if whole else "float32"
-        return initial_network(
-            n_encoded,
-            hidden,
-            self._n_outputs(n_classes),
-            activation=self.activation,
-            degree=self.degree,
-            dropout=self.dropout,
-            seeds=seeds,
-            dtype=dtype,
-            device=check_device(self.device),
-        )
+            dtype = "float64" if self._batch_size(n_rows) == n_rows else "float32"
+
+        def build(hidden, seeds):
+            return initial_network(
+                n_encoded,
+                hidden,
+                self._n_outputs(n_classes),
+                activation=self.activation,
+                degree=self.degree,
+                dropout=self.dropout,
+                seeds=seeds,
+                dtype=dtype,
+                device=check_device(self.device),
+            )
+
+        return Packs(build, shapes, strengths, seeds, groups)
 
     def _store_history(self, history, go_on):
         earlier = self if go_on else None

@@ -1,0 +1,100 @@
+"""Networks of one fit: those of one shape are packed and trained side by side."""
+
+import numpy as np
+
+from cr_sklearn import _training, _weights
+from cr_sklearn._inference import FittedNetwork
+
+
+class Packs:
+    """Networks of one fit, by their shape.
+
+    Parameters
+    ----------
+    build : callable
+        ``(hidden, seeds) -> PackedNetwork`` with these hidden layers.
+    shapes : list of (ndarray of int, list of int)
+        Positions of the networks of each pack, and their hidden layers. The last pack
+        is the main one; it has the history and shows the progress.
+    strengths : ndarray of shape (n_networks,)
+        DREG strength of each network.
+    seeds : ndarray of shape (n_networks,)
+    groups : RowGroups or None
+        See :func:`~cr_sklearn._training.train`; the same for each pack.
+
+    Attributes
+    ----------
+    networks : list of PackedNetwork
+    strengths : ndarray of shape (n_networks,)
+    """
+
+    def __init__(self, build, shapes, strengths, seeds, groups=None):
+        self.strengths = strengths
+        self._seeds = [seeds[members].tolist() for members, _ in shapes]
+        self._members = [members for members, _ in shapes]
+        self._groups = groups
+        self.networks = [
+            build(hidden, own)
+            for (_, hidden), own in zip(shapes, self._seeds, strict=True)
+        ]
+
+    def train(
+        self,
+        criterion,
+        rows,
+        settings,
+        *,
+        validation_rows=None,
+        optimizer_state=None,
+        progress=None,
+    ):
+        """Train pack by pack, up to one that is interrupted.
+
+        Parameters
+        ----------
+        settings : callable
+            ``(network, strengths, main) -> TrainingSettings``.
+        criterion, rows, validation_rows, optimizer_state, progress
+            See :func:`~cr_sklearn._training.train`.
+
+        Returns
+        -------
+        TrainingHistory
+        """
+        for network, members, seeds in zip(
+            self.networks, self._members, self._seeds, strict=True
+        ):
+            main = network is self.networks[-1]
+            history = _training.train(
+                network,
+                criterion,
+                rows,
+                settings(network, self.strengths[members], main),
+                seeds,
+                groups=self._groups,
+                validation_rows=validation_rows,
+                optimizer_state=optimizer_state,
+                progress=progress if main else None,
+            )
+            if history.interrupted:
+                break
+        return history
+
+    def load(self, fitted, activation):
+        """Go on from fitted weights, all in one pack."""
+        [network] = self.networks
+        _weights.load(network, activation, fitted)
+
+    def dump(self, activation, member_weights=None):
+        """All networks as one :class:`FittedNetwork`, in the order of their positions.
+
+        Parameters
+        ----------
+        activation : str
+        member_weights : ndarray of shape (n_networks,) or None
+            None weights all alike, in all by 1.
+        """
+        if member_weights is None:
+            member_weights = np.full(len(self.strengths), 1.0 / len(self.strengths))
+        parts = [_weights.dump(network, activation) for network in self.networks]
+        return FittedNetwork.merge(parts, self._members, member_weights)
