@@ -71,7 +71,7 @@ class LabelsAsNumbers(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     def fit(self, X, y):
         encoder = LabelEncoder().fit(y)
         self.classes_ = encoder.classes_
-        self.estimator_ = clone(self.estimator).fit(X, encoder.transform(y))
+        self.estimator_ = self._fitted(X, encoder.transform(y))
         return self
 
     def predict_proba(self, X):
@@ -80,38 +80,40 @@ class LabelsAsNumbers(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     def predict(self, X):
         return self.classes_[self.estimator_.predict(X)]
 
+    def _fitted(self, X, y):
+        return clone(self.estimator).fit(X, y)
 
-class TimedCatBoost(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
+
+class TimedCatBoost(LabelsAsNumbers):
     """For CatBoost, which is told its categories and has none for missing values.
 
     It grows no tree after ``seconds``: its default of 1000 can take minutes, and fewer
     do better than none. With more than 10 classes, categories of up to 10 values are
-    one-hot: target statistics for every class would leave time for ten trees.
+    one-hot: target statistics for every class would leave time for ten trees. Labels
+    that look like numbers it would sort as numbers.
     """
 
     def __init__(self, estimator, seconds):
-        self.estimator = estimator
+        super().__init__(estimator)
         self.seconds = seconds
 
-    def fit(self, X, y):
+    def predict_proba(self, X):
+        return super().predict_proba(_fill_categories(X))
+
+    def predict(self, X):
+        return self.classes_[self.estimator_.predict(_fill_categories(X)).ravel()]
+
+    def _fitted(self, X, y):
         end = time.process_time() + self.seconds
         model = clone(self.estimator)
-        if len(np.unique(y)) > 10:
+        if y.max() >= 10:
             model.set_params(one_hot_max_size=10)
-        self.estimator_ = model.fit(
+        return model.fit(
             _fill_categories(X),
             y,
             cat_features=CATEGORIES(X),
             callbacks=[_Until(end)],
         )
-        self.classes_ = self.estimator_.classes_
-        return self
-
-    def predict_proba(self, X):
-        return self.estimator_.predict_proba(_fill_categories(X))
-
-    def predict(self, X):
-        return self.estimator_.predict(_fill_categories(X)).ravel()
 
 
 class AutoGluon(ClassifierMixin, BaseEstimator):
@@ -134,7 +136,7 @@ class AutoGluon(ClassifierMixin, BaseEstimator):
             path=str(Path(self._folder.name, "models")),
             verbosity=0,
         ).fit(X.assign(target=y), time_limit=self.seconds, num_cpus=1, num_gpus=0)
-        self.classes_ = np.asarray(self.predictor_.class_labels)
+        self.classes_ = np.unique(y)
         return self
 
     def predict_proba(self, X):
