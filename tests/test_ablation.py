@@ -100,8 +100,9 @@ def test_differences_are_those_to_the_default_on_the_same_sets():
         np.nan
     )
     result = ablation.table(rows).set_index("change")
-    assert result["n_sets"].tolist() == [2, 2]
+    assert result.loc[["default", "better"], "n_sets"].tolist() == [3, 2]
     assert result.loc["better", "difference"] == pytest.approx(-0.1)
     assert result.loc["better", ["better", "worse"]].tolist() == [2, 0]
     assert result.loc["default", "difference"] == 0.0
-    assert "better" in ablation.markdown(ablation.table(rows), "command")
+    page = ablation.markdown(ablation.table(rows), "command")
+    assert "diverged: better on 1." in page
