@@ -152,8 +152,8 @@ def markdown(result, made_by):
         f"else as well. {diverged if failures else ''}Means are over the sets on which "
         "all have scores.\n\n"
         "Longer training, more folds and wider layers gain little, if anything, for "
-        "about twice the cost or more. The skip connection no longer matters beside linear "
-        "networks; it stays because they are made of it.\n\n"
+        "about twice the cost or more. The skip connection no longer matters beside "
+        "linear networks; it stays because they are made of it.\n\n"
         f"{report.markdown(shown)}\n\n`{made_by}`\n"
     )
 
