@@ -250,17 +250,25 @@ def _draw_time(result):
     places = suite.ranks(suite.mean_scores(rows, "log_loss"), "log_loss").mean()
     times = rows.groupby("model")["fit_seconds"].median()[places.index]
     figure, [ax] = report.new_figure(1, (8, 4.5))
-    for name in places.index:
+    last = None
+    for name in places.sort_values().index:
         colour = report.HIGHLIGHT if name == REFERENCE else report.PLAIN
+        # Below the point where the label above would be in the way.
+        crowded = (
+            last is not None
+            and places[name] - places[last] < 0.3
+            and 0.5 < times[name] / times[last] < 2.0
+        )
         ax.plot(times[name], places[name], "o", color=colour)
         ax.annotate(
             LABELS[name],
             (times[name], places[name]),
-            xytext=(6, 4),
+            xytext=(6, -12 if crowded else 4),
             textcoords="offset points",
             fontsize=9,
             color=colour,
         )
+        last = name
     ax.set_xscale("log")
     ax.xaxis.set_major_formatter("{x:g}")
     ax.margins(x=0.15)
