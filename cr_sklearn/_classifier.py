@@ -41,7 +41,9 @@ class ChainzRuleClassifier(ClassifierMixin, BaseChainzRule):
         Weight :math:`\lambda` of the penalty; 0 turns it off. "auto" trains networks of
         four strengths from 0.0005 to 0.12, and linear ones of two, on every inner fold
         (``cv``), all side by side in one packed run, and weights these candidates by
-        what they predict for the rows held out; see Notes. Without inner folds, and in
+        what they predict for the rows held out; see Notes. After 40 % of the epochs the
+        two strengths that then predict best go on; networks of the others stay as they
+        are. With ``early_stopping`` all go on. Without inner folds, and in
         ``partial_fit``, it is 0.01.
     cv : int, cross-validation generator, iterable or None, default=None
         Inner folds of ``dreg_strength="auto"``. None gives 5 stratified folds, or none
@@ -66,9 +68,9 @@ class ChainzRuleClassifier(ClassifierMixin, BaseChainzRule):
     max_iter : "auto" or int, default="auto"
         Epochs. "auto" is 20, and 40 if a network trains on at most 256 rows.
     batch_size : "auto" or int, default="auto"
-        Rows per step, at most those that a network trains on. "auto" is all of up to 64
-        rows; of more a 24th, but at least 48 and at most 1024. The linear networks of
-        ``dreg_strength="auto"`` take steps four times as large.
+        Rows per step, at most those that a network trains on. "auto" is a 24th of them,
+        but at least 48 and at most 1024; four times as many for the linear networks of
+        ``dreg_strength="auto"``.
     learning_rate_init : float, default=0.02
         Step size of AdamW at the start; it falls to zero along a cosine. Twice as much
         for the linear networks of ``dreg_strength="auto"``.
@@ -163,7 +165,9 @@ class ChainzRuleClassifier(ClassifierMixin, BaseChainzRule):
               \ell\big(y_i, \textstyle\sum_s a_s f_s(x_i)\big)
               + c \big(\textstyle\sum_s a_s - 1\big)^2, \qquad c = 0.003
 
-    NOTE[DIFF] The papers tune one strength by hand. Every network of a candidate with
+    NOTE[DIFF] The papers tune one strength by hand. To judge a strength before the end,
+    its logits are first scaled as suits them best: strong penalties are modest for
+    longer. Every network of a candidate with
     a positive weight is kept, and none is trained again on all rows. Linear candidates
     have the skip connection alone: where columns act one by one, a strength that rules
     out interactions would weaken the columns themselves as well.

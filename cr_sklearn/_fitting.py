@@ -19,7 +19,6 @@ _MAX_SEED = np.iinfo(np.int32).max
 # What "auto" stands for; the reasons are in the classifier's docstring. The strength
 # is that of tables too small for inner folds, and of partial_fit.
 _AUTO_STRENGTH = 0.01
-_MAX_WHOLE_BATCH = 64
 _MIN_AUTO_BATCH, _MAX_AUTO_BATCH = 48, 1024
 _AUTO_STEPS_PER_EPOCH = 24
 _AUTO_EPOCHS = 20
@@ -142,6 +141,15 @@ class FitMixin:
         n_epochs = self._n_epochs(mode, n_rows)
         training_rows = tensors(in_training)
         progress = FitProgress(self, n_epochs, fitted_attributes, **user_data)
+        promising = None
+        if search and held_out is None:
+            promising = partial(
+                search.promising,
+                x=training_rows.x,
+                criterion=self._make_criterion(),
+                target=target[in_training],
+                weight=loss_weight[in_training],
+            )
         history = packs.train(
             self._make_criterion().to(training_rows.x.device),
             training_rows,
@@ -149,6 +157,7 @@ class FitMixin:
             validation_rows=None if held_out is None else tensors(held_out),
             optimizer_state=self._optimizer_state if mode == "partial_fit" else None,
             progress=progress,
+            promising=promising,
         )
         if not go_on:
             for name in ("dreg_path_", "oof_score_"):
@@ -242,8 +251,6 @@ class FitMixin:
     def _batch_size(self, n_rows):
         batch_size = self.batch_size
         if batch_size == "auto":
-            if n_rows <= _MAX_WHOLE_BATCH:
-                return n_rows
             batch_size = n_rows // _AUTO_STEPS_PER_EPOCH
             batch_size = min(max(batch_size, _MIN_AUTO_BATCH), _MAX_AUTO_BATCH)
         return min(batch_size, n_rows)

@@ -1,9 +1,15 @@
 """Networks of one fit: those of one shape are packed and trained side by side."""
 
+from dataclasses import replace
+from functools import partial
+
 import numpy as np
 
 from cr_sklearn import _training, _weights
 from cr_sklearn._inference import FittedNetwork
+
+# Share of the epochs after which networks that do not look promising stop.
+_FIRST_PART = 0.4
 
 
 class Packs:
@@ -47,6 +53,7 @@ class Packs:
         validation_rows=None,
         optimizer_state=None,
         progress=None,
+        promising=None,
     ):
         """Train pack by pack, up to one that is interrupted.
 
@@ -54,6 +61,9 @@ class Packs:
         ----------
         settings : callable
             ``(network, strengths, main) -> TrainingSettings``.
+        promising : callable or None
+            ``network -> ndarray of int``: members of the main pack to go on with after
+            the first part of the epochs. The others stay as they are then.
         criterion, rows, validation_rows, optimizer_state, progress
             See :func:`~cr_sklearn._training.train`.
 
@@ -65,17 +75,27 @@ class Packs:
             self.networks, self._members, self._seeds, strict=True
         ):
             main = network is self.networks[-1]
-            history = _training.train(
-                network,
-                criterion,
-                rows,
-                settings(network, self.strengths[members], main),
-                seeds,
+            given = settings(network, self.strengths[members], main)
+            train = partial(
+                _training.train,
+                criterion=criterion,
+                rows=rows,
                 groups=self._groups,
                 validation_rows=validation_rows,
-                optimizer_state=optimizer_state,
                 progress=progress if main else None,
             )
+            n_first = round(_FIRST_PART * given.max_iter)
+            if main and promising and n_first > 0:
+                history = _train_promising(
+                    train, network, given, seeds, n_first, promising
+                )
+            else:
+                history = train(
+                    network,
+                    settings=given,
+                    seeds=seeds,
+                    optimizer_state=optimizer_state,
+                )
             if history.interrupted:
                 break
         return history
@@ -98,3 +118,37 @@ class Packs:
             member_weights = np.full(len(self.strengths), 1.0 / len(self.strengths))
         parts = [_weights.dump(network, activation) for network in self.networks]
         return FittedNetwork.merge(parts, self._members, member_weights)
+
+
+def _train_promising(train, network, settings, seeds, n_first, promising):
+    """Train all members for some epochs, and the promising ones to the end."""
+    n_epochs = settings.max_iter
+    first = replace(settings, max_iter=n_first, n_epochs=n_epochs)
+    history = train(network, settings=first, seeds=seeds)
+    if history.interrupted or history.stopped:
+        return history
+    kept = promising(network)
+    rest = replace(
+        settings,
+        max_iter=n_epochs - n_first,
+        n_epochs=n_epochs,
+        done=n_first,
+        first_epoch=n_first,
+        dreg_strength=settings.dreg_strength[kept],
+    )
+    part = network.take(kept)
+    later = train(
+        part,
+        settings=rest,
+        seeds=[seeds[member] for member in kept],
+        optimizer_state=[
+            {
+                name: value if np.ndim(value) == 0 else value[kept]
+                for name, value in entry.items()
+            }
+            for entry in history.optimizer_state
+        ],
+    )
+    network.put(kept, part)
+    later.loss[:0], later.dreg[:0] = history.loss, history.dreg
+    return later

@@ -16,7 +16,12 @@ class TrainingProgress(Callback):
 
     def on_train_begin(self, net, **kwargs):
         if self.settings.verbose > 0:
-            self._bar = tqdm(total=self.settings.max_iter, desc="fit", unit="epoch")
+            self._bar = tqdm(
+                total=self.settings.n_epochs or self.settings.max_iter,
+                initial=self.settings.done,
+                desc="fit",
+                unit="epoch",
+            )
 
     def on_epoch_begin(self, net, **kwargs):
         if self.progress is not None:
@@ -31,7 +36,8 @@ class TrainingProgress(Callback):
             self._bar.set_postfix(shown)
             if self.settings.verbose > 1:
                 line = ", ".join(f"{name} = {text}" for name, text in shown.items())
-                self._bar.write(f"Epoch {len(net.history)}: {line}")
+                number = self.settings.done + len(net.history)
+                self._bar.write(f"Epoch {number}: {line}")
         if self.progress is not None and self.progress.end_epoch():
             raise StopTraining
 

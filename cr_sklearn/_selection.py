@@ -20,6 +20,8 @@ _SCALE_PRIOR = 0.003
 _LEAST_WEIGHT = 1e-3
 # Held-out rows whose Jacobians are computed for the path, over all folds.
 _PATH_ROWS = 500
+# Strengths that are trained to the end.
+_N_PROMISING = 2
 # Held-out rows of a fold that go through the networks at a time.
 _ROWS_AT_ONCE = 4096
 
@@ -132,28 +134,58 @@ class StrengthSearch:
         ndarray of shape (n_candidates, n_held_out, n_outputs)
             Rows fold by fold.
         """
+        packs = [self._held_out_outputs(network, x) for network in networks]
+        return np.concatenate(packs)[np.argsort(self._packed_order)]
+
+    def promising(self, network, x, criterion, target, weight):
+        """Members of a pack in training that its best two candidates have.
+
+        Candidates are judged by their loss out of fold, each with the calibration scale
+        that suits it: strong penalties are modest until the end.
+
+        Parameters
+        ----------
+        network : PackedNetwork
+        x : Tensor of shape (n, d)
+        criterion, target, weight
+            As in :meth:`choose`.
+
+        Returns
+        -------
+        ndarray of int
+        """
+        rows = np.concatenate([fold.held_out for fold in self.folds])
+        outputs = self._held_out_outputs(network, x)
+        scaled = []
+        for candidate in outputs:
+            losses = _Losses(criterion, candidate[None], target[rows], weight[rows])
+            scaled.append(losses.weighted(stack(losses))[0])
+        kept = np.sort(np.argsort(scaled)[:_N_PROMISING])
+        starts = len(outputs) * np.arange(len(self.folds))
+        return (starts[:, None] + kept).ravel()
+
+    def _held_out_outputs(self, network, x):
+        """Of a pack's candidates, (n_candidates, n_held_out, n_outputs)."""
         held_out = [fold.held_out for fold in self.folds]
-        n_longest = max(map(len, held_out))
-        index = torch.zeros(len(held_out), n_longest, dtype=torch.long)
+        index = torch.zeros(
+            len(held_out), max(map(len, held_out)), dtype=torch.long, device=x.device
+        )
         for fold, rows in enumerate(held_out):
             index[fold, : len(rows)] = torch.from_numpy(rows)
-        index = index.to(x.device)
         with torch.no_grad():
-            packs = [
-                torch.cat(
-                    [network(x[part]) for part in index.split(_ROWS_AT_ONCE, dim=1)],
-                    dim=1,
-                )
-                for network in networks
-            ]
-        by_fold = torch.cat(
-            [pack.unflatten(0, (len(held_out), -1)) for pack in packs], dim=1
+            outputs = torch.cat(
+                [network(x[part]) for part in index.split(_ROWS_AT_ONCE, dim=1)], dim=1
+            )
+        by_fold = (
+            outputs.double()
+            .cpu()
+            .numpy()
+            .reshape(len(held_out), -1, *outputs.shape[1:])
         )
-        by_fold = by_fold[:, np.argsort(self._packed_order)].double().cpu().numpy()
         return np.concatenate(
             [
-                outputs[:, : len(rows)]
-                for outputs, rows in zip(by_fold, held_out, strict=True)
+                fold_outputs[:, : len(rows)]
+                for fold_outputs, rows in zip(by_fold, held_out, strict=True)
             ],
             axis=1,
         )

@@ -22,13 +22,16 @@ class TrainingSettings:
     Attributes
     ----------
     max_iter : int
-        Epochs.
+        Epochs of this training.
     batch_size : int
         Rows per step, at most.
     learning_rate_init : float
         Step size of AdamW at the start.
     schedule : {"cosine", "constant"}
-        Cosine goes to zero over ``max_iter`` epochs, step by step.
+        Cosine goes to zero over all epochs, step by step.
+    done, n_epochs : int
+        Where several trainings share one cosine: epochs of the earlier ones, and of all
+        together. ``n_epochs=None`` means ``max_iter``.
     weight_decay : float
         Decoupled weight decay of the weights, not of biases and coefficients.
     dreg_strength : array-like of shape (members,)
@@ -51,6 +54,8 @@ class TrainingSettings:
     dreg_stream: str
     first_epoch: int = 0
     schedule: str = "cosine"
+    done: int = 0
+    n_epochs: int = None
     weight_decay: float = 0.0
     tol: float = 1e-4
     n_iter_no_change: int = 10
@@ -84,6 +89,8 @@ class TrainingHistory:
         Empty without validation rows.
     interrupted : bool
         Whether Ctrl-C ended the training.
+    stopped : bool
+        Whether a rule or a callback did.
     optimizer_state : list of dict of ndarray
         Moments of AdamW at the end, by parameter.
     """
@@ -92,6 +99,7 @@ class TrainingHistory:
     dreg: list = field(default_factory=list)
     validation_loss: list = field(default_factory=list)
     interrupted: bool = False
+    stopped: bool = False
     optimizer_state: list = None
 
 
@@ -200,11 +208,11 @@ def train(
     if optimizer_state is not None:
         net.optimizer_.load_state(optimizer_state)
     net.notify("on_train_begin")
-    interrupted = False
+    interrupted = stopped = False
     try:
         net.fit_loop(batches)
     except StopTraining:
-        pass
+        stopped = True
     except KeyboardInterrupt:
         interrupted = True
     finally:
@@ -214,8 +222,12 @@ def train(
     if not all(bool(p.isfinite().all()) for p in net.packed_parameters()):
         raise diverged(settings, len(net.history))
     network.eval()
+    # Its generators go on in no other training, and can't be copied.
+    network.dropout_generators = None
     history = TrainingHistory(
-        interrupted=interrupted, optimizer_state=net.optimizer_.state()
+        interrupted=interrupted,
+        stopped=stopped,
+        optimizer_state=net.optimizer_.state(),
     )
     for epoch in net.history:
         if "dreg" in epoch:  # not so in an epoch that was interrupted
@@ -286,7 +298,9 @@ class _PackedNet(NeuralNet):
             return
         self._set_training(True)
         first_step = (len(self.history) - 1) * len(iterator)
-        n_steps = self.settings.max_iter * len(iterator)
+        first_step += self.settings.done * len(iterator)
+        n_epochs = self.settings.n_epochs or self.settings.max_iter
+        n_steps = n_epochs * len(iterator)
         losses = penalties = 0.0
         for step, batch in enumerate(iterator, first_step):
             gradients, batch_losses, batch_penalties = self.train_step_single(batch)
@@ -325,7 +339,9 @@ class _PackedNet(NeuralNet):
             )
         if images is not None:
             inputs = self.module_.input_weight
-            gradients[0] += torch.autograd.grad(images, inputs, grad_images)[0]
+            # Of a scalar: with gradients given, torch would import its compiler.
+            through_images = torch.sum(images * grad_images)
+            gradients[0] += torch.autograd.grad(through_images, inputs)[0]
         loss = torch.linalg.vecdot(batch.weight, losses)
         if not self.penalised:
             return gradients, loss, torch.full_like(loss, math.nan)

@@ -2,6 +2,7 @@
 
 import itertools
 
+import numpy as np
 import pytest
 import torch
 from torch.func import jacrev
@@ -283,6 +284,22 @@ def test_a_seed_fixes_a_member_whatever_it_is_packed_with():
     alone, packed = draw([7]), draw([3, 7])
     for one, two in zip(alone.parameters(), packed.parameters(), strict=True):
         torch.testing.assert_close(one[0], two[1], rtol=0, atol=0)
+
+
+def test_a_part_of_the_members_is_taken_and_put_back():
+    """Some go on training without the others."""
+    network = make_network(4, (5,), members=3)
+    x = make_rows(1, 4)
+    before = network(x).detach()
+    part = network.take(np.array([0, 2]))
+    torch.testing.assert_close(part(x), before[[0, 2]])
+    with torch.no_grad():
+        for parameter in part.parameters():
+            parameter.mul_(0.5)
+    torch.testing.assert_close(network(x), before)
+    network.put(np.array([0, 2]), part)
+    torch.testing.assert_close(network(x)[[0, 2]], part(x))
+    torch.testing.assert_close(network(x)[1], before[1])
 
 
 def test_dropout_masks_value_and_derivative_alike():

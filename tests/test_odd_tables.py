@@ -44,7 +44,7 @@ def test_two_thousand_sparse_columns():
     X = (rng.random((200, 2000)) < 0.02).astype(float)
     X[:, :20] = rng.random((200, 20)) < 0.5
     y = (X[:, :20].sum(axis=1) > 10).astype(int)
-    loss, model = fit_and_score(X, y, 150, max_iter=15)
+    loss, model = fit_and_score(X, y, 150, max_iter="auto")
     assert loss < prior_loss(y, 150)
     assert model.sensitivity(X[:2]).shape == (2,)
 

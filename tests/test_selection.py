@@ -23,7 +23,7 @@ from cr_sklearn._selection import (
     _Losses,
     stack,
 )
-from cr_sklearn.nn import CrossEntropy
+from cr_sklearn.nn import CrossEntropy, PackedNetwork
 
 # scikit-learn's words, or, where an older one gives empty folds, ours.
 TOO_FEW_GROUPS = "greater than the number of groups|(trains on|holds out) no row"
@@ -309,6 +309,20 @@ def test_members_of_a_search_are_every_candidate_on_every_fold(noisy):
     assert (no_layers, layers) == ([], [32])
     held_out = np.concatenate([fold.held_out for fold in search.folds])
     assert sorted(held_out.tolist()) == list(range(120))
+
+
+def test_promising_strengths_are_those_that_predict_and_modesty_is_forgiven(noisy):
+    """Under a strong penalty the right answer comes late, and weakly at first."""
+    _, y = noisy
+    search = StrengthSearch(inner_folds(3, y, np.unique(y), 0), deep=True)
+    network = PackedNetwork(1, (), 1, members=3 * len(STRENGTHS)).double()
+    slopes = torch.tensor([0.0, 1.0, -1.0, 0.05]).double().repeat(3)
+    with torch.no_grad():
+        network.input_weight[:, 0, 0] = slopes
+    x = torch.from_numpy(3.0 * y - 1.5 + np.linspace(-2, 2, len(y)))[:, None]
+    weight = np.ones(len(y))
+    kept = search.promising(network, x, CrossEntropy(), y, weight)
+    assert kept.tolist() == [1, 3, 5, 7, 9, 11]
 
 
 def test_columns_that_act_one_by_one_are_left_to_linear_networks():

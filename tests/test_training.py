@@ -7,6 +7,7 @@ import torch
 from cr_sklearn import _training
 from cr_sklearn._batches import PackedBatches, Rows, member_generators
 from cr_sklearn._optimizer import FlatAdamW
+from cr_sklearn._packs import Packs
 from cr_sklearn._stopping import NonFiniteLossError, StopTraining
 from cr_sklearn._training import RowGroups, TrainingSettings
 from cr_sklearn.nn import CrossEntropy, dreg
@@ -334,3 +335,78 @@ def test_an_unknown_device_is_named():
     """Torch's own message does not say which parameter was meant."""
     with pytest.raises(ValueError, match="device='abacus' can't be used here"):
         _training.check_device("abacus")
+
+
+def packs_of(n_members):
+    def build(hidden, seeds):
+        return _training.initial_network(
+            4,
+            hidden,
+            1,
+            seeds=seeds,
+            dtype="float64",
+            device=torch.device("cpu"),
+        )
+
+    strengths = np.linspace(0.01, 0.1, n_members)
+    shapes = [(np.arange(n_members), [6, 5])]
+    return Packs(build, shapes, strengths, 3 + np.arange(n_members))
+
+
+def settings_of(max_iter, **given):
+    def settings(network, strengths, main):
+        return TrainingSettings(
+            max_iter=max_iter,
+            batch_size=32,
+            learning_rate_init=0.02,
+            dreg_strength=strengths,
+            dreg_stream="projected",
+            **given,
+        )
+
+    return settings
+
+
+def test_members_that_do_not_look_promising_stop_and_the_others_go_on():
+    """Time is spent where it pays; who stops must not be touched any more."""
+    halves, short = packs_of(3), packs_of(3)
+    kept = np.array([0, 2])
+    history = halves.train(
+        CrossEntropy(), make_rows(), settings_of(10), promising=lambda network: kept
+    )
+    short.train(CrossEntropy(), make_rows(), settings_of(4, n_epochs=10))
+    assert len(history.loss) == len(history.dreg) == 10
+    stopped, reference = halves.networks[0], short.networks[0]
+    for one, two in zip(weights_of(stopped, 1), weights_of(reference, 1), strict=True):
+        np.testing.assert_array_equal(one, two)
+    x = make_rows()
+    losses = [
+        CrossEntropy()(network(x.x), x.y.expand(3, -1)).mean(dim=1)
+        for network in (stopped, reference)
+    ]
+    assert (losses[0][kept] < losses[1][kept]).all()
+
+
+@pytest.mark.parametrize("epoch", [2, 6])
+def test_stopping_on_request_stops_both_parts(epoch):
+    """A callback that asks to stop does not ask twice."""
+
+    class Stop:
+        left = epoch
+
+        def begin_epoch(self):
+            pass
+
+        def end_epoch(self):
+            self.left -= 1
+            return self.left == 0
+
+    history = packs_of(2).train(
+        CrossEntropy(),
+        make_rows(),
+        settings_of(10),
+        progress=Stop(),
+        promising=lambda network: np.array([1]),
+    )
+    assert len(history.loss) == epoch
+    assert not history.interrupted

@@ -1,5 +1,6 @@
 """The ChainzRule network: many small networks packed along a member axis."""
 
+import copy
 import itertools
 import math
 
@@ -139,6 +140,30 @@ class PackedNetwork(nn.Module):
         for activation in self.activations:
             if hasattr(activation, "reset_parameters"):
                 activation.reset_parameters(generators)
+
+    def take(self, members):
+        """Return a copy of a part of the members.
+
+        Parameters
+        ----------
+        members : ndarray of int
+        """
+        index = torch.as_tensor(members, device=self.skip.device)
+        part = copy.deepcopy(self)
+        part.members = len(members)
+        with torch.no_grad():
+            for parameter in part.parameters():
+                parameter.data = parameter[index]
+        return part
+
+    def put(self, members, part):
+        """Take the parameters of members from what :meth:`take` returned."""
+        index = torch.as_tensor(members, device=self.skip.device)
+        with torch.no_grad():
+            for parameter, own in zip(
+                part.parameters(), self.parameters(), strict=True
+            ):
+                own[index] = parameter
 
     def forward(self, x):
         """Value stream alone: outputs (members, batch, n_outputs)."""
