@@ -19,9 +19,12 @@ with extra_packages():
     from benchmarks.data import data_folder
     from benchmarks.protocols import forget, run
     from benchmarks.variants import (
+        AllToTheEnd,
         Annealed,
+        ChoosingEarly,
         Hermite,
         OneStrength,
+        OneToTheEnd,
         OutputPenalty,
         WithoutLinear,
         WithoutScale,
@@ -65,6 +68,9 @@ CHANGES = {
     "3 folds": partial(ChainzRuleClassifier, cv=3),
     "10 folds": partial(ChainzRuleClassifier, cv=10),
     "no linear candidates": WithoutLinear,
+    "all strengths to the end": AllToTheEnd,
+    "one strength to the end": OneToTheEnd,
+    "two strengths after 20 %": ChoosingEarly,
     "strength annealed": Annealed,
     "penalty on the output alone": OutputPenalty,
     "Hermite basis": Hermite,

@@ -7,7 +7,7 @@ from unittest import mock
 
 import numpy as np
 
-from cr_sklearn import ChainzRuleClassifier, _selection, _training
+from cr_sklearn import ChainzRuleClassifier, _packs, _selection, _training
 from cr_sklearn._optimizer import FlatAdamW
 from cr_sklearn.nn import Streams
 
@@ -148,3 +148,36 @@ class WithoutLinear(ChainzRuleClassifier):
         """Fit without the others."""
         with mock.patch.object(_selection, "LINEAR_STRENGTHS", ()):
             return super().fit(X, y)
+
+
+class _Choosing(ChainzRuleClassifier):
+    """Other strengths go on, or from another time."""
+
+    package = "cr_sklearn"
+    first_part, n_promising = _packs._FIRST_PART, _selection._N_PROMISING
+
+    def fit(self, X, y):
+        """Fit with these."""
+        with (
+            mock.patch.object(_packs, "_FIRST_PART", self.first_part),
+            mock.patch.object(_selection, "_N_PROMISING", self.n_promising),
+        ):
+            return super().fit(X, y)
+
+
+class AllToTheEnd(_Choosing):
+    """All strengths are trained to the end."""
+
+    first_part = 0.0
+
+
+class ChoosingEarly(_Choosing):
+    """After a fifth of the epochs."""
+
+    first_part = 0.2
+
+
+class OneToTheEnd(_Choosing):
+    """One strength alone goes on."""
+
+    n_promising = 1

@@ -6,15 +6,17 @@ import pytest
 
 from benchmarks import ablation
 from benchmarks.variants import (
+    AllToTheEnd,
     Annealed,
     Hermite,
     OneStrength,
+    OneToTheEnd,
     OutputPenalty,
     WithoutLinear,
     WithoutScale,
     WithoutSkip,
 )
-from cr_sklearn import ChainzRuleClassifier
+from cr_sklearn import ChainzRuleClassifier, _training
 
 
 @pytest.fixture(scope="module")
@@ -106,3 +108,20 @@ def test_differences_are_those_to_the_default_on_the_same_sets():
     assert result.loc["default", "difference"] == 0.0
     page = ablation.markdown(ablation.table(rows), "command")
     assert "diverged: better on 1." in page
+
+
+@pytest.mark.parametrize(
+    "build, n_parts", [(AllToTheEnd, [20]), (OneToTheEnd, [20, 5])]
+)
+def test_variants_of_the_choice_train_so_many(monkeypatch, data, build, n_parts):
+    """The patches must reach the packs."""
+    seen, original = [], _training.train
+
+    def train(network, **given):
+        if network.activations:
+            seen.append(network.members)
+        return original(network, **given)
+
+    monkeypatch.setattr(_training, "train", train)
+    build(max_iter=5, random_state=0).fit(*data)
+    assert seen == n_parts

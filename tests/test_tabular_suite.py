@@ -411,6 +411,12 @@ SHORT = {
 }
 
 
+def _short_model(name):
+    if name in tabular_models.LIBRARIES:
+        pytest.importorskip(tabular_models.LIBRARIES[name])
+    return tabular_models.MODELS[name].make(0).set_params(**SHORT.get(name, {}))
+
+
 class TestModels:
     # What other libraries warn of is theirs.
     @pytest.mark.filterwarnings("ignore")
@@ -425,9 +431,7 @@ class TestModels:
     @pytest.mark.filterwarnings("ignore")
     def test_takes_categories_gaps_and_text_labels(self, name, tables):
         # A peer that needs a cleaner table than ChainzRule's would fail in the suite.
-        if name in tabular_models.LIBRARIES:
-            pytest.importorskip(tabular_models.LIBRARIES[name])
-        model = tabular_models.MODELS[name].make(0).set_params(**SHORT.get(name, {}))
+        model = _short_model(name)
         X, y = tables["one"].X, tables["one"].y
         cities = ["Rome", "Rome", None, "Bern", "Oslo"]
         unseen = X.iloc[:5].assign(
@@ -445,9 +449,7 @@ class TestModels:
     @pytest.mark.filterwarnings("ignore")
     def test_classes_are_in_scikit_learns_order(self, name, tables):
         # Scorers take it for granted; "10" comes before "9".
-        if name in tabular_models.LIBRARIES:
-            pytest.importorskip(tabular_models.LIBRARIES[name])
-        model = tabular_models.MODELS[name].make(0).set_params(**SHORT.get(name, {}))
+        model = _short_model(name)
         X = tables["one"].X
         y = pd.Series(np.where(X["city"] == "Rome", "9", "10"))
         model.fit(X, y)
