@@ -33,8 +33,7 @@ class Stream(NamedTuple):
     epochs: int
 
 
-# A buffer of random tangents lasts 256 steps at d = 8: 32 epochs time a whole one. The
-# exact stream draws none and is up to ten times slower.
+# The exact stream is up to ten times slower than the others.
 STEP_STREAMS = {
     "none": Stream(0.0, "projected", 32),
     "projected": Stream(0.01, "projected", 32),
