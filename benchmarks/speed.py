@@ -1,11 +1,12 @@
 """What the library costs: ``python -m benchmarks.speed`` and the parts to run.
 
 step: one training step with DREG against the same step without.
+fit: one fit on Pima against scikit-learn's MLP. predict: sensitivities beside
+probabilities. single: one row against the MLP. import: the package against sklearn.
 """
 
 import argparse
-import statistics
-import time
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,12 +17,13 @@ with extra_packages():
     import pandas as pd
     import torch
 
-    from benchmarks import report
+    from benchmarks import report, speed_use
+    from benchmarks.timing import ratios, take_turns
     from cr_sklearn._batches import Rows
     from cr_sklearn._training import TrainingSettings, initial_network, train
     from cr_sklearn.nn import CrossEntropy
 
-STEP_GOAL = 2.5
+STEP_GOAL = 2.0
 STEP_BATCH_SIZE, STEP_BATCHES = 128, 8
 
 
@@ -55,28 +57,25 @@ def step(rounds):
     Returns
     -------
     DataFrame
-        By inputs ``d``, ``members`` and ``stream``: ``milliseconds`` of a step and its
-        ``ratio`` to that without DREG.
+        By inputs ``d``, ``members`` and ``variant`` of the stream: ``milliseconds`` of
+        a step and its ``ratio`` to that without DREG.
     """
-    lines = []
-    for n_features in (8, 100):
+    tables = []
+    for n_features in (8, 100, 784):
         for members in (1, 8):
-            seconds = {stream: [] for stream in STEP_STREAMS}
-            for _ in range(rounds):
-                for stream in STEP_STREAMS:
-                    seconds[stream].append(_time_step(n_features, members, stream))
-            for stream, times in seconds.items():
-                ratios = np.divide(times, seconds["none"])
-                lines.append(
-                    {
-                        "d": n_features,
-                        "members": members,
-                        "stream": stream,
-                        "milliseconds": 1e3 * statistics.median(times),
-                        "ratio": statistics.median(ratios),
-                    }
-                )
-    return pd.DataFrame(lines)
+            runs = {
+                name: _training(n_features, members, stream)
+                for name, stream in STEP_STREAMS.items()
+            }
+            table = ratios(take_turns(runs, rounds), "none")
+            steps = table["variant"].map(
+                {name: STEP_BATCHES * s.epochs for name, s in STEP_STREAMS.items()}
+            )
+            # Trainings are of different length.
+            table["milliseconds"] /= steps
+            table["ratio"] *= steps[table["variant"].eq("none").idxmax()] / steps
+            tables.append(table.assign(d=n_features, members=members))
+    return pd.concat(tables, ignore_index=True)
 
 
 def step_text(table):
@@ -85,12 +84,12 @@ def step_text(table):
         {
             "d": table["d"],
             "Members": table["members"],
-            "DREG": table["stream"],
+            "DREG": table["variant"],
             "ms a step": table["milliseconds"].map("{:.3f}".format),
             "Ratio": table["ratio"].map("{:.2f}".format),
         }
     )
-    worst = table.loc[table["stream"] == "projected", "ratio"].max()
+    worst = table.loc[table["variant"] == "projected", "ratio"].max()
     result = "reached" if worst <= STEP_GOAL else "missed"
     return (
         "Training step, hidden layers (32, 32), cubic, batch "
@@ -100,9 +99,26 @@ def step_text(table):
     )
 
 
-def _time_step(n_features, members, stream):
-    """Seconds per step of one training from the start."""
-    stream = STEP_STREAMS[stream]
+def use_text(part, table):
+    """Table of a part of :mod:`benchmarks.speed_use`, with its goals."""
+    shown = pd.DataFrame(
+        {
+            part: table["variant"],
+            "ms": table["milliseconds"].map("{:.2f}".format),
+            "Ratio": table["ratio"].map("{:.2f}".format),
+        }
+    )
+    found = table.set_index("variant")["ratio"]
+    goals = [
+        f"Goal: {name} <= {goal}. {found[name]:.2f}: "
+        f"{'reached' if found[name] <= goal else 'missed'}."
+        for name, goal in speed_use.GOALS[part].items()
+    ]
+    return "\n".join([report.terminal(shown), *goals])
+
+
+def _training(n_features, members, stream):
+    """A function that trains a fresh network from the start."""
     settings = TrainingSettings(
         max_iter=stream.epochs,
         batch_size=STEP_BATCH_SIZE,
@@ -111,14 +127,6 @@ def _time_step(n_features, members, stream):
         dreg_stream=stream.dreg_stream,
     )
     seeds = list(range(members))
-    network = initial_network(
-        n_features,
-        (32, 32),
-        1,
-        seeds=seeds,
-        dtype="float32",
-        device=torch.device("cpu"),
-    )
     rng = np.random.default_rng(0)
     n_rows = STEP_BATCH_SIZE * STEP_BATCHES
     # Binary targets of standard normal inputs; the cost doesn't depend on values.
@@ -126,15 +134,31 @@ def _time_step(n_features, members, stream):
         rng.standard_normal((n_rows, n_features)),
         rng.integers(2, size=n_rows),
         np.ones(n_rows),
-        like=network.skip,
+        like=torch.zeros(1),
     )
-    start = time.perf_counter()
-    train(network, CrossEntropy(), rows, settings, seeds)
-    return (time.perf_counter() - start) / (stream.epochs * STEP_BATCHES)
+
+    def run():
+        network = initial_network(
+            n_features,
+            (32, 32),
+            1,
+            seeds=seeds,
+            dtype="float32",
+            device=torch.device("cpu"),
+        )
+        train(network, CrossEntropy(), rows, settings, seeds)
+
+    return run
 
 
 # Each part measures, and says in text what it found.
-PARTS = {"step": (step, step_text)}
+PARTS = {
+    "step": (step, step_text),
+    "fit": (speed_use.fit, partial(use_text, "fit")),
+    "predict": (speed_use.predict, partial(use_text, "predict")),
+    "single": (speed_use.single, partial(use_text, "single")),
+    "import": (speed_use.imports, partial(use_text, "import")),
+}
 
 
 def main(argv=None):
@@ -159,12 +183,12 @@ def main(argv=None):
         parser.error(f"--threads must be at least 1, got {args.threads}")
     torch.set_num_threads(args.threads)
     command = report.command_line("speed", argv)
-    made_by = f"{command}; {report.environment(['cr_sklearn', 'torch'])}"
+    made_by = f"{command}; {report.environment(['cr_sklearn', 'sklearn', 'torch'])}"
     for name in args.parts or PARTS:
         measure, describe = PARTS[name]
         table = measure(args.rounds)
         report.write_csv(table, args.out / f"{name}.csv", made_by)
-        print(f"{describe(table)}\n{made_by}")
+        print(f"{describe(table)}\n{made_by}\n")
 
 
 if __name__ == "__main__":
