@@ -120,13 +120,17 @@ class Polynomial(nn.Module):
 
         .. math:: \frac{\partial}{\partial a_k} =
                   \sum_{batch} z^{k-1} (z\, g_\phi + k\, g_{\phi'})
+
+        ``grad_slope`` is None where nothing depends on the slope.
         """
-        slopes = grad_slope
-        moments = torch.addcmul(slopes, grad_value, z)
-        sums = [moments.sum(dim=1)]
-        for _ in range(1, self.degree):
-            slopes = slopes * z
-            moments = torch.addcmul(slopes, moments, z)
+        slopes, moments = grad_slope, grad_value
+        sums = []
+        for k in range(self.degree):
+            if slopes is None:
+                moments = moments * z
+            else:
+                slopes = slopes * z if k else slopes
+                moments = torch.addcmul(slopes, moments, z)
             sums.append(moments.sum(dim=1))
         return torch.stack(sums, dim=1)
 

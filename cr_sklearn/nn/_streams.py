@@ -124,21 +124,25 @@ class Streams:
             grad_weights.append(torch.bmm(grad.mT, both))
             grad = torch.bmm(grad, self._weights[layer])
             grad_value, grad_image = _split(grad, batch, n_tangents)
-            grad_image.addcmul_(grad_norms[layer], image)
-            # What the images ask of the slope, and then of the tangents before it.
-            grad_slope = torch.mul(grad_image, tangent)
-            grad_slope = grad_slope[:, :, 0] if n_tangents == 1 else grad_slope.sum(2)
-            grad_image *= slope.unsqueeze(2)
-            masked = grad_value
+            grad_slope, masked = None, grad_value
             if masks is not None:
-                grad_slope *= masks[layer]
                 masked = grad_value * masks[layer]
+            if n_tangents:
+                grad_image.addcmul_(grad_norms[layer], image)
+                # What the images ask of the slope, and then of tangents before it.
+                grad_slope = grad_image * tangent
+                one = n_tangents == 1
+                grad_slope = grad_slope[:, :, 0] if one else grad_slope.sum(dim=2)
+                grad_image *= slope.unsqueeze(2)
+                if masks is not None:
+                    grad_slope *= masks[layer]
             if self._activations[layer].learned:
                 grad_coefficients.append(
                     self._activations[layer].coefficient_grad(z, masked, grad_slope)
                 )
             grad_value *= slope
-            grad_value.addcmul_(grad_slope, curve, value=2.0)
+            if n_tangents:
+                grad_value.addcmul_(grad_slope, curve, value=2.0)
             grad_biases.append(grad_value.sum(dim=1))
         if layers:
             grad = torch.cat([grad, head], dim=2)
