@@ -159,12 +159,12 @@ def markdown(result, made_by):
         "all have scores.\n\n"
         "The cubic and GELU are level, by rank and by log-loss, and both are ahead of "
         "ReLU at the same cost: what matters is DREG, its stacked strengths and their "
-        "calibration scale. The cubic stays because it is not worse and can be read off "
-        "as coefficients. Training all strengths to the end differs on pmlb_monk2 above "
-        "all, a table of logic that is learned late. Longer training, more folds and "
-        "wider layers gain little, if anything, for about twice the cost or more. The "
-        "skip connection no longer matters beside linear networks; it stays because "
-        "they are made of it.\n\n"
+        "calibration scale. The cubic stays because it is not worse and can be read "
+        "off as coefficients. Training all strengths to the end differs on pmlb_monk2 "
+        "above all, a table of logic that is learned late. Longer training, more folds "
+        "and wider layers gain little, if anything, for about twice the cost or more. "
+        "The skip connection no longer matters beside linear networks; it stays "
+        "because they are made of it.\n\n"
         f"{report.markdown(shown)}\n\n`{made_by}`\n"
     )
 
