@@ -39,6 +39,7 @@ class Packs:
         self._seeds = [seeds[members].tolist() for members, _ in shapes]
         self._members = [members for members, _ in shapes]
         self._groups = groups
+        self._put_back = None
         self.networks = [
             build(hidden, own)
             for (_, hidden), own in zip(shapes, self._seeds, strict=True)
@@ -86,7 +87,7 @@ class Packs:
             )
             n_first = round(_FIRST_PART * given.max_iter)
             if main and promising and n_first > 0:
-                history = _train_promising(
+                history = self._train_promising(
                     train, network, given, seeds, n_first, promising
                 )
             else:
@@ -114,41 +115,43 @@ class Packs:
         member_weights : ndarray of shape (n_networks,) or None
             None weights all alike, in all by 1.
         """
+        if self._put_back:  # a callback may ask in the middle of training
+            self._put_back()
         if member_weights is None:
             member_weights = np.full(len(self.strengths), 1.0 / len(self.strengths))
         parts = [_weights.dump(network, activation) for network in self.networks]
         return FittedNetwork.merge(parts, self._members, member_weights)
 
-
-def _train_promising(train, network, settings, seeds, n_first, promising):
-    """Train all members for some epochs, and the promising ones to the end."""
-    n_epochs = settings.max_iter
-    first = replace(settings, max_iter=n_first, n_epochs=n_epochs)
-    history = train(network, settings=first, seeds=seeds)
-    if history.interrupted or history.stopped:
-        return history
-    kept = promising(network)
-    rest = replace(
-        settings,
-        max_iter=n_epochs - n_first,
-        n_epochs=n_epochs,
-        done=n_first,
-        first_epoch=n_first,
-        dreg_strength=settings.dreg_strength[kept],
-    )
-    part = network.take(kept)
-    later = train(
-        part,
-        settings=rest,
-        seeds=[seeds[member] for member in kept],
-        optimizer_state=[
-            {
-                name: value if np.ndim(value) == 0 else value[kept]
-                for name, value in entry.items()
-            }
-            for entry in history.optimizer_state
-        ],
-    )
-    network.put(kept, part)
-    later.loss[:0], later.dreg[:0] = history.loss, history.dreg
-    return later
+    def _train_promising(self, train, network, settings, seeds, n_first, promising):
+        """Train all members for some epochs, and the promising ones to the end."""
+        n_epochs = settings.max_iter
+        first = replace(settings, max_iter=n_first, n_epochs=n_epochs)
+        history = train(network, settings=first, seeds=seeds)
+        if history.interrupted or history.stopped:
+            return history
+        kept = promising(network)
+        rest = replace(
+            settings,
+            max_iter=n_epochs - n_first,
+            n_epochs=n_epochs,
+            done=n_first,
+            first_epoch=n_first,
+            dreg_strength=settings.dreg_strength[kept],
+        )
+        part = network.take(kept)
+        self._put_back = partial(network.put, kept, part)
+        later = train(
+            part,
+            settings=rest,
+            seeds=[seeds[member] for member in kept],
+            optimizer_state=[
+                {
+                    name: value if np.ndim(value) == 0 else value[kept]
+                    for name, value in entry.items()
+                }
+                for entry in history.optimizer_state
+            ],
+        )
+        self._put_back()
+        later.loss[:0], later.dreg[:0] = history.loss, history.dreg
+        return later

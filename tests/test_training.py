@@ -410,3 +410,27 @@ def test_stopping_on_request_stops_both_parts(epoch):
     )
     assert len(history.loss) == epoch
     assert not history.interrupted
+
+
+def test_weights_in_the_middle_of_training_are_those_of_the_moment():
+    """Callbacks score copies of the estimator epoch by epoch."""
+    packs, seen = packs_of(2), []
+
+    class Look:
+        def begin_epoch(self):
+            pass
+
+        def end_epoch(self):
+            seen.append(packs.dump("polynomial").skip_coef)
+
+    packs.train(
+        CrossEntropy(),
+        make_rows(),
+        settings_of(5),
+        progress=Look(),
+        promising=lambda network: np.array([1]),
+    )
+    steps = np.abs(np.diff(seen, axis=0)).max(axis=(2, 3))
+    assert (steps[:, 1] > 0).all()
+    assert (steps[0] > 0).all()
+    assert (steps[1:, 0] == 0).all()  # two of five epochs for those that stop
