@@ -106,17 +106,7 @@ class FittedNetwork(NamedTuple):
         -------
         ndarray of shape (n, n_outputs)
         """
-        weights = self.member_weights
-        parts = [
-            np.tensordot(weights, self._outputs_chunk(chunk), 1)
-            for chunk in self._chunks(x, 1)
-        ]
-        return np.concatenate(parts)
-
-    def member_outputs(self, x):
-        """Outputs of each member, (members, n, n_outputs)."""
-        parts = [self._outputs_chunk(chunk) for chunk in self._chunks(x, 1)]
-        return np.concatenate(parts, axis=1)
+        return np.concatenate([self._outputs_chunk(c) for c in self._chunks(x, 1)])
 
     def jacobian(self, x):
         """Exact Jacobian of :meth:`outputs`, in reverse mode.
@@ -139,14 +129,14 @@ class FittedNetwork(NamedTuple):
         h = x
         for layer in range(len(self.coefs) - 1):
             h, _ = self._activate(layer, h @ self.coefs[layer] + self._bias(layer))
-        outputs = x @ self.skip_coef + self._bias(-1)
+        outputs = x @ self._linear() + self.member_weights @ self.intercepts[-1]
         if self.coefs:
-            outputs = outputs + h @ self.coefs[-1]
+            outputs += self._over_members(h[:, :, None], self.coefs[-1])[:, 0]
         return outputs
 
     def _jacobian_chunk(self, x):
+        linear = self._linear().T
         if not self.coefs:
-            linear = np.tensordot(self.member_weights, self.skip_coef, 1).T
             return np.broadcast_to(linear, (len(x), *linear.shape)).copy()
         h, slopes = x, []
         for layer in range(len(self.coefs) - 1):
@@ -158,9 +148,28 @@ class FittedNetwork(NamedTuple):
         for layer in range(len(slopes) - 1, 0, -1):
             rows = rows @ self.coefs[layer].swapaxes(1, 2)[:, None]
             rows = rows * slopes[layer - 1][:, :, None]
-        rows = rows @ self.coefs[0].swapaxes(1, 2)[:, None]
-        rows = rows + self.skip_coef.swapaxes(1, 2)[:, None]
-        return np.tensordot(self.member_weights, rows, 1)
+        return self._over_members(rows, self.coefs[0].swapaxes(1, 2)) + linear
+
+    def _linear(self):
+        """Weighted sum of the members' linear maps, (n_features, n_outputs)."""
+        return np.tensordot(self.member_weights, self.skip_coef, 1)
+
+    def _over_members(self, rows, maps):
+        """Weighted sum of ``rows[m] @ maps[m]``, as one matrix product.
+
+        Parameters
+        ----------
+        rows : ndarray of shape (members, n, k, n_in)
+        maps : ndarray of shape (members, n_in, n_out)
+
+        Returns
+        -------
+        ndarray of shape (n, k, n_out)
+        """
+        members, n, k, n_in = rows.shape
+        weighted = rows * self.member_weights[:, None, None, None]
+        stacked = weighted.transpose(1, 2, 0, 3).reshape(n * k, members * n_in)
+        return (stacked @ maps.reshape(members * n_in, -1)).reshape(n, k, -1)
 
     def _bias(self, layer):
         return self.intercepts[layer][:, None]

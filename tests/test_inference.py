@@ -76,9 +76,10 @@ def test_linear_members_stay_linear_among_deep_ones():
         [linear, deep], [np.array([1]), np.array([0, 2])], weights
     )
     x = np.random.default_rng(0).normal(size=(7, 4))
-    parts = merged.member_outputs(x)
-    np.testing.assert_allclose(parts[[1]], linear.member_outputs(x))
-    np.testing.assert_allclose(parts[[0, 2]], deep.member_outputs(x))
+    for position, network, member in [(0, deep, 0), (1, linear, 0), (2, deep, 1)]:
+        one = merged.take([position])._replace(member_weights=np.ones(1))
+        other = network.take([member])._replace(member_weights=np.ones(1))
+        np.testing.assert_allclose(one.outputs(x), other.outputs(x))
     np.testing.assert_array_equal(merged.member_weights, weights)
     network, _ = make_pair()
     _weights.load(network, "polynomial", merged)
