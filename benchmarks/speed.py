@@ -20,7 +20,8 @@ with extra_packages():
     from benchmarks import report, speed_use
     from benchmarks.timing import ratios, take_turns
     from cr_sklearn._batches import Rows
-    from cr_sklearn._training import TrainingSettings, initial_network, train
+    from cr_sklearn._settings import TrainingSettings
+    from cr_sklearn._training import initial_network, train
     from cr_sklearn.nn import CrossEntropy
 
 STEP_GOAL = 2.0

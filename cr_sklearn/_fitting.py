@@ -263,7 +263,7 @@ class FitMixin:
         return self.max_iter
 
     def _training_settings(self, mode, n_epochs, n_rows, network, strengths, main):
-        from cr_sklearn._training import TrainingSettings
+        from cr_sklearn._settings import TrainingSettings
         from cr_sklearn.nn import n_tangent_dims
 
         batch_size = self._batch_size(n_rows)

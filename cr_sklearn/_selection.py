@@ -7,7 +7,7 @@ import torch
 from scipy.optimize import minimize
 
 from cr_sklearn._inference import tail_ratio
-from cr_sklearn._training import RowGroups
+from cr_sklearn._settings import RowGroups
 
 # The range that data sets of 100 to 10,000 rows were seen to prefer.
 STRENGTHS = (0.0005, 0.003, 0.02, 0.12)

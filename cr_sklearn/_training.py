@@ -1,8 +1,6 @@
 """The private skorch net: (network, rows, settings) -> trained weights and history."""
 
 import math
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -11,96 +9,9 @@ from skorch import NeuralNet
 from cr_sklearn._batches import PackedBatches, member_generators
 from cr_sklearn._optimizer import FlatAdamW
 from cr_sklearn._progress import TrainingProgress
+from cr_sklearn._settings import RowGroups, TrainingHistory
 from cr_sklearn._stopping import BestWeights, StopTraining, diverged
 from cr_sklearn.nn import PackedNetwork, Streams, tangent_images
-
-
-@dataclass(frozen=True)
-class TrainingSettings:
-    """What :func:`train` needs to know beside network and rows.
-
-    Attributes
-    ----------
-    max_iter : int
-        Epochs of this training.
-    batch_size : int
-        Rows per step, at most.
-    learning_rate_init : float
-        Step size of AdamW at the start.
-    schedule : {"cosine", "constant"}
-        Cosine goes to zero over all epochs, step by step.
-    done, n_epochs : int
-        Where several trainings share one cosine: epochs of the earlier ones, and of all
-        together. ``n_epochs=None`` means ``max_iter``.
-    weight_decay : float
-        Decoupled weight decay of the weights, not of biases and coefficients.
-    dreg_strength : array-like of shape (members,)
-        Weight lambda of the DREG penalty of each member.
-    dreg_stream : {"exact", "projected"}
-        How the penalty is evaluated.
-    first_epoch : int
-        Epochs trained before, when training goes on.
-    tol, n_iter_no_change : float, int
-        With validation rows: a member stops when its validation loss has not fallen
-        by ``tol`` for so many epochs.
-    verbose : int
-        0 is silent, 1 shows a progress bar, 2 and more a line per epoch as well.
-    """
-
-    max_iter: int
-    batch_size: int
-    learning_rate_init: float
-    dreg_strength: Any
-    dreg_stream: str
-    first_epoch: int = 0
-    schedule: str = "cosine"
-    done: int = 0
-    n_epochs: int = None
-    weight_decay: float = 0.0
-    tol: float = 1e-4
-    n_iter_no_change: int = 10
-    verbose: int = 0
-
-
-class RowGroups(NamedTuple):
-    """Groups of members that see the same rows in the same order.
-
-    ``seeds``, one per group, for order and tangents; ``rows``, positions of the rows
-    that each group trains on, or None for all. With ``g`` groups the first
-    ``members / g`` members are in the first, and so on.
-    """
-
-    seeds: Any
-    rows: Any = None
-
-
-@dataclass
-class TrainingHistory:
-    """Curves by epoch, averaged over the members, and how the training ended.
-
-    Attributes
-    ----------
-    loss : list of float
-        Weighted mean data loss of the training rows, without penalty.
-    dreg : list of float
-        Weighted mean of ``sum_l ||S^l||_F^2``, before multiplication by the strength;
-        NaN when no member has a penalty.
-    validation_loss : list of float
-        Empty without validation rows.
-    interrupted : bool
-        Whether Ctrl-C ended the training.
-    stopped : bool
-        Whether a rule or a callback did.
-    optimizer_state : list of dict of ndarray
-        Moments of AdamW at the end, by parameter.
-    """
-
-    loss: list = field(default_factory=list)
-    dreg: list = field(default_factory=list)
-    validation_loss: list = field(default_factory=list)
-    interrupted: bool = False
-    stopped: bool = False
-    optimizer_state: list = None
 
 
 def check_device(device):

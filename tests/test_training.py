@@ -8,8 +8,8 @@ from cr_sklearn import _training
 from cr_sklearn._batches import PackedBatches, Rows, member_generators
 from cr_sklearn._optimizer import FlatAdamW
 from cr_sklearn._packs import Packs
+from cr_sklearn._settings import RowGroups, TrainingSettings
 from cr_sklearn._stopping import NonFiniteLossError, StopTraining
-from cr_sklearn._training import RowGroups, TrainingSettings
 from cr_sklearn.nn import CrossEntropy, dreg
 
 
