@@ -20,6 +20,8 @@ from benchmarks.timing import ratios, take_turns
 from cr_sklearn import ChainzRuleClassifier
 
 N_PREDICT_ROWS = 10_000
+# Calls that make one measurement of a single row.
+N_CALLS = 50
 GOALS = {
     "fit": {"ChainzRule": 1.0, "ChainzRule, fixed strength": 0.5},
     "predict": {"predict_proba and sensitivity": 2.0},
@@ -35,15 +37,9 @@ def fit(rounds):
     """
     X, y = load_pima()
     complete = _complete(X)
-
-    def mlp():
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            MLPClassifier(random_state=0).fit(complete, y)
-
     seconds = take_turns(
         {
-            "MLP (scikit-learn)": mlp,
+            "MLP (scikit-learn)": lambda: _fit_mlp(complete, y),
             "ChainzRule": lambda: ChainzRuleClassifier(random_state=0).fit(X, y),
             "ChainzRule, fixed strength": lambda: ChainzRuleClassifier(
                 dreg_strength=0.01, random_state=0
@@ -56,7 +52,8 @@ def fit(rounds):
 
 def predict(rounds):
     """Probabilities of many rows with and without their sensitivities."""
-    X, model, _, _ = _fitted()
+    X, y = load_pima()
+    model = ChainzRuleClassifier(random_state=0).fit(X, y)
     rows = np.random.default_rng(0).integers(len(X), size=N_PREDICT_ROWS)
     many = X.iloc[rows].reset_index(drop=True)
 
@@ -77,8 +74,11 @@ def predict(rounds):
 
 def single(rounds):
     """Probabilities of one row, as a NumPy array, against scikit-learn's MLP."""
-    _, _, model, mlp = _fitted()
-    row = _complete(load_pima()[0])[:1]
+    X, y = load_pima()
+    complete = _complete(X)
+    mlp = _fit_mlp(complete, y)
+    model = ChainzRuleClassifier(random_state=0).fit(complete, y)
+    row = complete[:1]
     seconds = take_turns(
         {
             "MLP (scikit-learn)": lambda: _repeat(mlp.predict_proba, row),
@@ -87,7 +87,7 @@ def single(rounds):
         rounds,
     )
     table = ratios(seconds, "MLP (scikit-learn)")
-    table["milliseconds"] /= _REPEATS
+    table["milliseconds"] /= N_CALLS
     return table
 
 
@@ -106,11 +106,8 @@ def imports(rounds):
     return ratios(seconds, "sklearn")
 
 
-_REPEATS = 50
-
-
 def _repeat(function, row):
-    for _ in range(_REPEATS):
+    for _ in range(N_CALLS):
         function(row)
 
 
@@ -123,17 +120,8 @@ def _complete(X):
     return encoder.fit_transform(X)
 
 
-def _fitted():
-    """The table, a model of it, and a model and an MLP of its complete array."""
-    X, y = load_pima()
-    complete = _complete(X)
+def _fit_mlp(X, y):
     with warnings.catch_warnings():
+        # Its default number of epochs does not suffice; that is part of the default.
         warnings.simplefilter("ignore", ConvergenceWarning)
-        mlp = MLPClassifier(random_state=0).fit(complete, y)
-    model = ChainzRuleClassifier(random_state=0)
-    return (
-        X,
-        model.fit(X, y),
-        ChainzRuleClassifier(random_state=0).fit(complete, y),
-        mlp,
-    )
+        return MLPClassifier(random_state=0).fit(X, y)

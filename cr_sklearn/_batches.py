@@ -1,4 +1,4 @@
-"""Training rows as tensors, and their batches: one random stream per member."""
+"""Training rows as tensors, and their batches, with a random stream for each group."""
 
 import math
 from typing import NamedTuple

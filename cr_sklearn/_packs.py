@@ -124,16 +124,15 @@ class Packs:
 
     def _train_promising(self, train, network, settings, seeds, n_first, promising):
         """Train all members for some epochs, and the promising ones to the end."""
-        n_epochs = settings.max_iter
-        first = replace(settings, max_iter=n_first, n_epochs=n_epochs)
+        n_rest = settings.max_iter - n_first
+        first = replace(settings, max_iter=n_first, left=n_rest)
         history = train(network, settings=first, seeds=seeds)
         if history.interrupted or history.stopped:
             return history
         kept = promising(network)
         rest = replace(
             settings,
-            max_iter=n_epochs - n_first,
-            n_epochs=n_epochs,
+            max_iter=n_rest,
             done=n_first,
             first_epoch=n_first,
             dreg_strength=settings.dreg_strength[kept],

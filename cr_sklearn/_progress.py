@@ -17,7 +17,7 @@ class TrainingProgress(Callback):
     def on_train_begin(self, net, **kwargs):
         if self.settings.verbose > 0:
             self._bar = tqdm(
-                total=self.settings.n_epochs or self.settings.max_iter,
+                total=self.settings.n_epochs,
                 initial=self.settings.done,
                 desc="fit",
                 unit="epoch",

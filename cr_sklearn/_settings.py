@@ -18,9 +18,9 @@ class TrainingSettings:
         Step size of AdamW at the start.
     schedule : {"cosine", "constant"}
         Cosine goes to zero over all epochs, step by step.
-    done, n_epochs : int
-        Where several trainings share one cosine: epochs of the earlier ones, and of all
-        together. ``n_epochs=None`` means ``max_iter``.
+    done, left : int
+        Where several trainings share one cosine: epochs of the earlier ones, and of
+        those to come.
     weight_decay : float
         Decoupled weight decay of the weights, not of biases and coefficients.
     dreg_strength : array-like of shape (members,)
@@ -44,11 +44,16 @@ class TrainingSettings:
     first_epoch: int = 0
     schedule: str = "cosine"
     done: int = 0
-    n_epochs: int = None
+    left: int = 0
     weight_decay: float = 0.0
     tol: float = 1e-4
     n_iter_no_change: int = 10
     verbose: int = 0
+
+    @property
+    def n_epochs(self):
+        """Epochs of all trainings that share the cosine."""
+        return self.done + self.max_iter + self.left
 
 
 class RowGroups(NamedTuple):

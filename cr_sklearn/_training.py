@@ -208,10 +208,8 @@ class _PackedNet(NeuralNet):
         if not training:
             return
         self._set_training(True)
-        first_step = (len(self.history) - 1) * len(iterator)
-        first_step += self.settings.done * len(iterator)
-        n_epochs = self.settings.n_epochs or self.settings.max_iter
-        n_steps = n_epochs * len(iterator)
+        first_step = (self.settings.done + len(self.history) - 1) * len(iterator)
+        n_steps = self.settings.n_epochs * len(iterator)
         losses = penalties = 0.0
         for step, batch in enumerate(iterator, first_step):
             gradients, batch_losses, batch_penalties = self.train_step_single(batch)

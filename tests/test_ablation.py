@@ -107,7 +107,7 @@ def test_differences_are_those_to_the_default_on_the_same_sets():
     assert result.loc["better", ["better", "worse"]].tolist() == [2, 0]
     assert result.loc["default", "difference"] == 0.0
     page = ablation.markdown(ablation.table(rows), "command")
-    assert "diverged: better on 1." in page
+    assert "Without a score: better on 1." in page
 
 
 @pytest.mark.parametrize(

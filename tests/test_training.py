@@ -374,7 +374,7 @@ def test_members_that_do_not_look_promising_stop_and_the_others_go_on():
     history = halves.train(
         CrossEntropy(), make_rows(), settings_of(10), promising=lambda network: kept
     )
-    short.train(CrossEntropy(), make_rows(), settings_of(4, n_epochs=10))
+    short.train(CrossEntropy(), make_rows(), settings_of(4, left=6))
     assert len(history.loss) == len(history.dreg) == 10
     stopped, reference = halves.networks[0], short.networks[0]
     for one, two in zip(weights_of(stopped, 1), weights_of(reference, 1), strict=True):
