@@ -90,8 +90,16 @@ def at_most(seconds):
         return
     start = time.process_time()
     can_interrupt = hasattr(signal, "SIGPROF")
+
+    def interrupt(signum, frame):
+        # The timer counts whole ticks and may be early by some.
+        left = seconds - (time.process_time() - start)
+        if left <= 0:
+            raise FitTimeout
+        signal.setitimer(signal.ITIMER_PROF, left)
+
     if can_interrupt:
-        before = signal.signal(signal.SIGPROF, _interrupt)
+        before = signal.signal(signal.SIGPROF, interrupt)
         signal.setitimer(signal.ITIMER_PROF, seconds)
     try:
         yield
@@ -106,7 +114,3 @@ def at_most(seconds):
             signal.signal(signal.SIGPROF, before)
     if time.process_time() - start > seconds:
         raise FitTimeout
-
-
-def _interrupt(signum, frame):
-    raise FitTimeout
