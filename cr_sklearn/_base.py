@@ -174,8 +174,8 @@ class BaseChainzRule(FitMixin, CallbackSupportMixin, BaseEstimator, metaclass=AB
         # folds and the set of classes.
         kept = np.flatnonzero(weight)
         if len(kept) < len(weight):
-            columns, y, weight = columns.take(kept), y[kept], weight[kept]
-            groups = None if groups is None else groups[kept]
+            rows = TrainingRows(columns, y, weight, groups, np.arange(len(weight)))
+            return rows.take(kept)
         return TrainingRows(columns, y, weight, groups, kept)
 
     def _encode(self, X):

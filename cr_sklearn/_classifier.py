@@ -293,7 +293,7 @@ class ChainzRuleClassifier(ClassifierMixin, BaseChainzRule):
                 f"warm_start=True needs the classes of the earlier fit, "
                 f"{self.classes_.tolist()}, but y contains {classes.tolist()}."
             )
-        return self._train_on_labels(rows, classes, user_data, mode)
+        return self._train(self._prepare_labels(rows, classes, user_data, mode))
 
     @unchanged_on_error
     @with_callbacks
@@ -329,7 +329,7 @@ class ChainzRuleClassifier(ClassifierMixin, BaseChainzRule):
             )
         if first:
             self._optimizer_state = None
-        return self._train_on_labels(rows, known, user_data, "partial_fit")
+        return self._train(self._prepare_labels(rows, known, user_data, "partial_fit"))
 
     def decision_function(self, X):
         """Logits, averaged over the ensemble.
@@ -449,7 +449,7 @@ class ChainzRuleClassifier(ClassifierMixin, BaseChainzRule):
             )
         return self.classes_
 
-    def _train_on_labels(self, rows, classes, user_data, mode):
+    def _prepare_labels(self, rows, classes, user_data, mode):
         target = np.searchsorted(classes, rows.y)
         class_weights = self._class_weights(classes, target, rows.y, rows.weight)
         loss_weight = rows.weight * class_weights[target]
@@ -459,7 +459,7 @@ class ChainzRuleClassifier(ClassifierMixin, BaseChainzRule):
                 "weight."
             )
         self.classes_ = classes
-        return self._train(
+        return self._prepare(
             rows,
             target,
             loss_weight,

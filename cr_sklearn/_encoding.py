@@ -9,7 +9,7 @@ from cr_sklearn._quantiles import weighted_quantile
 # Standardised values are squashed smoothly into (-BOUND, BOUND).
 BOUND = 3.0
 # Standardised values are clipped here, where the bound is constant in float64.
-_FAR_OUT = 1e100
+FAR_OUT = 1e100
 
 
 def bound(v):
@@ -107,7 +107,7 @@ class TabularEncoder(BaseEstimator):
             if len(categories) + missing.any() > 1:
                 self.categories_[feature] = categories
                 self.missing_bucket_[feature] = bool(missing.any())
-        indicators = self._indicators(columns)
+        indicators = self.indicators(columns)
         self.indicator_mean_ = np.average(indicators, axis=0, weights=weight)
         n_ramps = len(self.ramps_.source_)
         n_encoded = len(self.numeric_features_) + indicators.shape[1] + n_ramps
@@ -126,7 +126,7 @@ class TabularEncoder(BaseEstimator):
         standardised = self._standardise(columns)
         blocks = [
             np.nan_to_num(bound(standardised)),
-            np.nan_to_num(self._indicators(columns) - self.indicator_mean_),
+            np.nan_to_num(self.indicators(columns) - self.indicator_mean_),
             self.ramps_.transform(standardised),
         ]
         if not any(block.shape[1] for block in blocks):
@@ -194,7 +194,7 @@ class TabularEncoder(BaseEstimator):
         # Far out, an overflow to infinity would still have the right sign.
         with np.errstate(over="ignore"):
             standardised = (numeric[:, used] - self.center_) / self.scale_
-        return np.clip(standardised, -_FAR_OUT, _FAR_OUT)
+        return np.clip(standardised, -FAR_OUT, FAR_OUT)
 
     @np.errstate(over="ignore")  # an infinite spread makes a column constant
     def _fit_numeric(self, numeric, weight):
@@ -215,7 +215,7 @@ class TabularEncoder(BaseEstimator):
         sometimes_missing = present.any(axis=0) & ~present.all(axis=0)
         self.missing_features_ = features[sometimes_missing]
 
-    def _indicators(self, columns):
+    def indicators(self, columns):
         """Missing indicators, then one-hot blocks; rows of NaN for the unseen."""
         missing = np.isnan(columns.numeric(self.missing_features_))
         blocks = [missing.astype(float)]

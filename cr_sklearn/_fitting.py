@@ -42,6 +42,31 @@ class TrainingRows(NamedTuple):
     groups: Any
     kept: np.ndarray
 
+    def take(self, rows):
+        """Return some of the rows."""
+        groups = None if self.groups is None else self.groups[rows]
+        return TrainingRows(
+            self.columns.take(rows),
+            self.y[rows],
+            self.weight[rows],
+            groups,
+            self.kept[rows],
+        )
+
+
+class TrainingPart(NamedTuple):
+    """Columns, encoded target and loss weight of rows that train or are held out."""
+
+    columns: Any
+    target: np.ndarray
+    weight: np.ndarray
+
+    def take(self, rows):
+        """Return some of the rows."""
+        return TrainingPart(
+            self.columns.take(rows), self.target[rows], self.weight[rows]
+        )
+
 
 class FitMixin:
     """The way from rows to fitted attributes, for estimators of any target.
@@ -71,8 +96,8 @@ class FitMixin:
             self.estimator_weights_,
         )
 
-    def _train(self, rows, target, loss_weight, *, classes, user_data, mode="fit"):
-        """Encode, train, and store the fitted attributes.
+    def _prepare(self, rows, target, loss_weight, *, classes, user_data, mode="fit"):
+        """Encode the rows and build the networks.
 
         Parameters
         ----------
@@ -87,10 +112,15 @@ class FitMixin:
         mode : {"fit", "warm_start", "partial_fit"}
             The latter two go on from the fitted weights and encoding; partial_fit for
             one epoch, with the optimiser where it was.
+
+        Returns
+        -------
+        PreparedFit
         """
         # torch is imported where it is needed: importing the package, or unpickling
         # a model and predicting with it, must not wait for it.
-        from cr_sklearn._batches import Rows
+        from cr_sklearn._joint import PreparedFit
+        from cr_sklearn._table_inputs import encoded_rows
 
         go_on = mode != "fit" and hasattr(self, "coefs_")
         random_state = check_random_state(self.random_state)
@@ -101,19 +131,19 @@ class FitMixin:
         else:
             encoder = TabularEncoder(self.categorical_features, self.n_bins)
             encoder.fit(rows.columns, rows.weight)
-        encoded, standardised = encoder.transform(rows.columns)
-        in_training, held_out = np.arange(len(target)), None
+        training = TrainingPart(rows.columns, target, loss_weight)
+        held_out = None
         if self.early_stopping and mode != "partial_fit":
-            in_training, held_out = self._hold_out(target, random_state)
-        search = None
+            in_training, in_held_out = self._hold_out(target, random_state)
+            training, held_out = training.take(in_training), training.take(in_held_out)
+            rows = rows.take(in_training)
+        n_rows, search = len(training.target), None
         if mode == "fit" and self.dreg_strength == "auto":
-            search = self._strength_search(
-                rows, target, classes, in_training, fold_seed
-            )
+            search = self._strength_search(rows, training.target, classes, fold_seed)
         if search:
-            search.check_weights(loss_weight[in_training])
-        n_rows = search.n_rows if search else len(in_training)
-        packs = self._build_packs(
+            n_rows = search.n_rows
+            search.check_weights(training.weight)
+        packs, groups = self._build_packs(
             search, go_on, n_rows, encoder.n_encoded_, len(classes), random_state
         )
         member_weights = None
@@ -121,14 +151,6 @@ class FitMixin:
             fitted = self._fitted_network()
             packs.load(fitted, self.activation)
             member_weights = fitted.member_weights
-
-        def tensors(index):
-            return Rows.from_arrays(
-                encoded[index],
-                target[index],
-                loss_weight[index],
-                like=packs.networks[-1].skip,
-            )
 
         def fitted_attributes():
             return {
@@ -138,65 +160,74 @@ class FitMixin:
                 **_network_attributes(packs.dump(self.activation, member_weights)),
             }
 
+        like = packs.networks[-1].skip
         n_epochs = self._n_epochs(mode, n_rows)
-        training_rows = tensors(in_training)
-        progress = FitProgress(self, n_epochs, fitted_attributes, **user_data)
+        training_rows = encoded_rows(encoder, training, like)
         promising = None
         if search and held_out is None:
             promising = partial(
                 search.promising,
                 x=training_rows.x,
                 criterion=self._make_criterion(),
-                target=target[in_training],
-                weight=loss_weight[in_training],
+                target=training.target,
+                weight=training.weight,
             )
-        history = packs.train(
-            self._make_criterion().to(training_rows.x.device),
-            training_rows,
-            partial(self._training_settings, mode, n_epochs, n_rows),
-            validation_rows=None if held_out is None else tensors(held_out),
+
+        def finish(history):
+            if not go_on:
+                for name in ("dreg_path_", "oof_score_"):
+                    self.__dict__.pop(name, None)
+            for name, value in fitted_attributes().items():
+                setattr(self, name, value)
+            self._store_history(history, go_on)
+            # Kept for the next of many small batches; a fit ends with steps of length
+            # zero.
+            self._optimizer_state = (
+                history.optimizer_state if mode == "partial_fit" else None
+            )
+            if search:
+                outputs = search.outputs(packs.networks, training_rows.x)
+                self._choose(search, outputs, training)
+            return self
+
+        return PreparedFit(
+            packs=packs,
+            settings=[
+                self._training_settings(
+                    mode, n_epochs, n_rows, network, packs.strengths[members], main
+                )
+                for network, members, main in packs.by_shape()
+            ],
+            criterion=self._make_criterion().to(like.device),
+            rows=training_rows,
+            groups=groups,
+            validation_rows=held_out and encoded_rows(encoder, held_out, like),
             optimizer_state=self._optimizer_state if mode == "partial_fit" else None,
-            progress=progress,
+            progress=FitProgress(self, n_epochs, fitted_attributes, **user_data),
             promising=promising,
+            finish=finish,
         )
-        if not go_on:
-            for name in ("dreg_path_", "oof_score_"):
-                self.__dict__.pop(name, None)
-        for name, value in fitted_attributes().items():
-            setattr(self, name, value)
-        self._store_history(history, go_on)
-        # Kept for the next of many small batches; a fit ends with steps of length zero.
-        self._optimizer_state = (
-            history.optimizer_state if mode == "partial_fit" else None
-        )
-        if search:
-            self._choose(
-                search,
-                search.outputs(packs.networks, training_rows.x),
-                encoded[in_training],
-                standardised[in_training],
-                target[in_training],
-                loss_weight[in_training],
-            )
-        progress.end()
+
+    def _train(self, prepared):
+        """Train, and store the fitted attributes."""
+        from cr_sklearn._joint import train_fits
+
+        [history] = train_fits([prepared])
+        prepared.finish(history)
+        prepared.progress.end()
         return self
 
-    def _strength_search(self, rows, target, classes, in_training, seed):
+    def _strength_search(self, rows, target, classes, seed):
         """Inner folds of the rows that train, or None where they are too few."""
         from cr_sklearn._folds import given_folds, inner_folds
         from cr_sklearn._selection import StrengthSearch
 
         cv = self.cv
         if rows.groups is None and (cv is None or isinstance(cv, Integral)):
-            folds = inner_folds(cv, target[in_training], classes, seed)
+            folds = inner_folds(cv, target, classes, seed)
         else:
             folds = given_folds(
-                cv,
-                rows.columns.take(in_training).native,
-                rows.y[in_training],
-                None if rows.groups is None else rows.groups[in_training],
-                rows.kept[in_training],
-                seed,
+                cv, rows.columns.native, rows.y, rows.groups, rows.kept, seed
             )
         if folds is None:
             return None
@@ -213,12 +244,14 @@ class FitMixin:
             return self._strengths
         return np.full(n_members, _AUTO_STRENGTH)
 
-    def _choose(self, search, outputs, encoded, standardised, target, weight):
+    def _choose(self, search, outputs, training):
         """Keep the networks of the strengths that predict well out of fold."""
 
         def sensitivity(network, rows):
-            return self._sensitivity(network, encoded[rows], standardised[rows])
+            encoded, standardised = self._encoder.transform(training.columns.take(rows))
+            return self._sensitivity(network, encoded, standardised)
 
+        _, target, weight = training
         network = self._fitted_network()
         choice = search.choose(
             network, outputs, self._make_criterion(), target, weight, sensitivity
@@ -305,6 +338,7 @@ class FitMixin:
         from cr_sklearn._packs import Packs
         from cr_sklearn._training import check_device, initial_network
 
+        """Networks by shape, and the rows of each inner fold."""
         hidden, groups = self._hidden_layers(), None
         strengths = search.strengths if search else self._member_strengths(go_on)
         seeds = random_state.randint(_MAX_SEED, size=len(strengths))
@@ -330,7 +364,7 @@ class FitMixin:
                 device=check_device(self.device),
             )
 
-        return Packs(build, shapes, strengths, seeds, groups)
+        return Packs(build, shapes, strengths, seeds), groups
 
     def _store_history(self, history, go_on):
         earlier = self if go_on else None

@@ -67,8 +67,8 @@ def inner_folds(cv, target, labels, random_state):
     splitter = StratifiedKFold(cv, shuffle=True, random_state=random_state)
     return [
         InnerFold(
-            np.sort(np.concatenate([splittable[training], always])),
-            splittable[held_out],
+            np.sort(np.concatenate([splittable[training], always])).astype(np.int32),
+            splittable[held_out].astype(np.int32),
         )
         for training, held_out in splitter.split(splittable, target[splittable])
     ]

@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import torch
 
 # Decay rates of the moments. The memory of squared gradients is short, for a few
@@ -26,42 +27,45 @@ class FlatAdamW:
         Become views of the buffer, with their values.
     decayed : iterable of Parameter
         Those of them that are subject to weight decay.
-    weight_decay : float
+    learning_rate : float or array-like of shape (members,)
+        Members are the leading axis of every parameter.
+    weight_decay : float or array-like of shape (members,)
         Decoupled: a step multiplies decayed parameters by
         ``1 - learning_rate * weight_decay``.
     """
 
-    def __init__(self, parameters, decayed, *, weight_decay):
+    def __init__(self, parameters, decayed, *, learning_rate, weight_decay):
         self.parameters = list(parameters)
         self._flat = torch.cat([p.detach().flatten() for p in self.parameters])
         self._first = torch.zeros_like(self._flat)
         self._second = torch.zeros_like(self._flat)
         self._n_steps = 0
-        self._decay = None
-        if weight_decay > 0.0:
-            decayed = {id(p) for p in decayed}
-            self._decay = torch.cat(
-                [
-                    torch.full_like(p, weight_decay if id(p) in decayed else 0.0)
-                    .detach()
-                    .flatten()
-                    for p in self.parameters
-                ]
-            )
+        # One rate for all, or one for each entry in units of the largest.
+        self._learning_rate = float(np.max(learning_rate))
+        self._relative = self._decay = None
+        if np.min(learning_rate) < self._learning_rate:
+            relative = np.divide(learning_rate, self._learning_rate)
+            self._relative = self._by_entry(relative, self.parameters)
+        if np.max(weight_decay) > 0.0:
+            self._decay = self._by_entry(weight_decay, list(decayed))
+            if self._relative is not None:
+                self._decay *= self._relative
         for parameter, view in zip(
             self.parameters, self._views(self._flat), strict=True
         ):
             parameter.data = view
 
-    def step(self, gradients, learning_rate):
+    def step(self, gradients, schedule):
         """Update the parameters.
 
         Parameters
         ----------
         gradients : list of Tensor
             In the order of the parameters.
-        learning_rate : float
+        schedule : float
+            Factor of the learning rate.
         """
+        learning_rate = schedule * self._learning_rate
         grad = torch.cat([gradient.flatten() for gradient in gradients])
         self._n_steps += 1
         self._first.lerp_(grad, 1.0 - _BETA1)
@@ -75,7 +79,11 @@ class FlatAdamW:
         # A step that single precision can't hold diverges all the same.
         largest = torch.finfo(self._flat.dtype).max
         step_size = min(learning_rate * correction2 / correction1, largest)
-        self._flat.addcdiv_(self._first, denominator, value=-step_size)
+        if self._relative is None:
+            self._flat.addcdiv_(self._first, denominator, value=-step_size)
+        else:
+            update = torch.div(self._first, denominator, out=denominator)
+            self._flat.addcmul_(update, self._relative, value=-step_size)
 
     def state(self):
         """Moments by parameter, as copied arrays, with the number of steps."""
@@ -98,6 +106,16 @@ class FlatAdamW:
         ):
             first.copy_(torch.as_tensor(entry["exp_avg"]))
             second.copy_(torch.as_tensor(entry["exp_avg_sq"]))
+
+    def _by_entry(self, values, chosen):
+        """Values of the members spread over chosen parameters; 0 elsewhere."""
+        chosen = {id(p) for p in chosen}
+        spread = torch.zeros_like(self._flat)
+        values = torch.as_tensor(values, dtype=spread.dtype, device=spread.device)
+        for parameter, view in zip(self.parameters, self._views(spread), strict=True):
+            if id(parameter) in chosen:
+                view.copy_(values.view(-1, *[1] * (parameter.dim() - 1)))
+        return spread
 
     def _views(self, flat):
         parts = flat.split([p.numel() for p in self.parameters])

@@ -6,7 +6,7 @@ from cr_sklearn._quantiles import weighted_quantile
 
 # A ramp rises by this much. Below 1 it is a hint that costs more DREG than the column
 # itself, to be taken only where the data asks for a threshold.
-_RISE = 0.5
+RISE = 0.5
 # All columns of a table together; wide tables get fewer ramps for each.
 _MAX_RAMPS = 512
 
@@ -72,7 +72,7 @@ class PiecewiseLinear:
 
     def transform(self, values):
         """Ramps of each row, (n, n_ramps)."""
-        return _RISE * np.nan_to_num(self._share(values) - self.mean_)
+        return RISE * np.nan_to_num(self._share(values) - self.mean_)
 
     def slope(self, values):
         """Derivative of each ramp by its column, (n, n_ramps); 0 where missing.
@@ -81,7 +81,7 @@ class PiecewiseLinear:
         """
         given = values[:, self.source_]
         rising = (self.lower_ <= given) & (given < self.upper_)
-        return np.where(rising, _RISE / (self.upper_ - self.lower_), 0.0)
+        return np.where(rising, RISE / (self.upper_ - self.lower_), 0.0)
 
     def _share(self, values):
         given = values[:, self.source_]

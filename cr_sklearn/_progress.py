@@ -31,7 +31,9 @@ class TrainingProgress(Callback):
         if self._bar is not None:
             epoch = net.history[-1]
             names = ("train_loss", "dreg", "validation_loss")
-            shown = {name: f"{epoch[name]:.4f}" for name in names if name in epoch}
+            shown = {
+                name: f"{epoch[name].mean():.4f}" for name in names if name in epoch
+            }
             self._bar.update()
             self._bar.set_postfix(shown)
             if self.settings.verbose > 1:

@@ -22,8 +22,10 @@ _LEAST_WEIGHT = 1e-3
 _PATH_ROWS = 500
 # Strengths that are trained to the end.
 _N_PROMISING = 2
+# Held-out rows that the choice looks at, over all folds.
+_CHOICE_ROWS = 2**17
 # Held-out rows of a fold that go through the networks at a time.
-_ROWS_AT_ONCE = 4096
+_ROWS_AT_ONCE = 1024
 
 
 class Choice(NamedTuple):
@@ -64,7 +66,7 @@ class StrengthSearch:
     """
 
     def __init__(self, folds, deep):
-        self.folds = folds
+        self.folds = [_thinned(fold, len(folds)) for fold in folds]
         self.candidates = np.array(STRENGTHS + LINEAR_STRENGTHS * deep)
         self._linear = np.arange(len(self.candidates)) >= len(STRENGTHS) * deep
         self.strengths = np.tile(self.candidates, len(folds))
@@ -127,7 +129,7 @@ class StrengthSearch:
         ----------
         networks : list of PackedNetwork
             Trained, in the order of :meth:`packs`.
-        x : Tensor of shape (n, d)
+        x : Tensor or TableInputs of shape (n, d)
 
         Returns
         -------
@@ -146,7 +148,7 @@ class StrengthSearch:
         Parameters
         ----------
         network : PackedNetwork
-        x : Tensor of shape (n, d)
+        x : Tensor or TableInputs of shape (n, d)
         criterion, target, weight
             As in :meth:`choose`.
 
@@ -174,7 +176,11 @@ class StrengthSearch:
             index[fold, : len(rows)] = torch.from_numpy(rows)
         with torch.no_grad():
             outputs = torch.cat(
-                [network(x[part]) for part in index.split(_ROWS_AT_ONCE, dim=1)], dim=1
+                [
+                    network(x.index_select(0, part.flatten()).unflatten(0, part.shape))
+                    for part in index.split(_ROWS_AT_ONCE, dim=1)
+                ],
+                dim=1,
             )
         by_fold = (
             outputs.double()
@@ -252,6 +258,12 @@ class StrengthSearch:
                 ]
             )
         return np.concatenate(columns, axis=1)
+
+
+def _thinned(fold, n_folds):
+    """Fold with as many rows held out as the choice needs."""
+    step = -(-len(fold.held_out) * n_folds // _CHOICE_ROWS)
+    return fold._replace(held_out=fold.held_out[:: max(step, 1)])
 
 
 class _Losses:

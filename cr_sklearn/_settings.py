@@ -1,7 +1,9 @@
 """What a training is told, and what it tells."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
+
+import numpy as np
 
 
 @dataclass(frozen=True)
@@ -14,14 +16,14 @@ class TrainingSettings:
         Epochs of this training.
     batch_size : int
         Rows per step, at most.
-    learning_rate_init : float
+    learning_rate_init : float or array-like of shape (members,)
         Step size of AdamW at the start.
     schedule : {"cosine", "constant"}
         Cosine goes to zero over all epochs, step by step.
     done, left : int
         Where several trainings share one cosine: epochs of the earlier ones, and of
         those to come.
-    weight_decay : float
+    weight_decay : float or array-like of shape (members,)
         Decoupled weight decay of the weights, not of biases and coefficients.
     dreg_strength : array-like of shape (members,)
         Weight lambda of the DREG penalty of each member.
@@ -38,14 +40,14 @@ class TrainingSettings:
 
     max_iter: int
     batch_size: int
-    learning_rate_init: float
+    learning_rate_init: Any
     dreg_strength: Any
     dreg_stream: str
     first_epoch: int = 0
     schedule: str = "cosine"
     done: int = 0
     left: int = 0
-    weight_decay: float = 0.0
+    weight_decay: Any = 0.0
     tol: float = 1e-4
     n_iter_no_change: int = 10
     verbose: int = 0
@@ -60,26 +62,28 @@ class RowGroups(NamedTuple):
     """Groups of members that see the same rows in the same order.
 
     ``seeds``, one per group, for order and tangents; ``rows``, positions of the rows
-    that each group trains on, or None for all. With ``g`` groups the first
+    that each group trains on, or None for all; ``widths``, inputs of each group's
+    tangents, None for all: later ones get zeros. With ``g`` groups the first
     ``members / g`` members are in the first, and so on.
     """
 
     seeds: Any
     rows: Any = None
+    widths: Any = None
 
 
 @dataclass
 class TrainingHistory:
-    """Curves by epoch, averaged over the members, and how the training ended.
+    """Curves by epoch and member, and how the training ended.
 
     Attributes
     ----------
-    loss : list of float
+    loss : list of ndarray of shape (members,)
         Weighted mean data loss of the training rows, without penalty.
-    dreg : list of float
+    dreg : list of ndarray of shape (members,)
         Weighted mean of ``sum_l ||S^l||_F^2``, before multiplication by the strength;
         NaN when no member has a penalty.
-    validation_loss : list of float
+    validation_loss : list of ndarray of shape (members,)
         Empty without validation rows.
     interrupted : bool
         Whether Ctrl-C ended the training.
@@ -95,3 +99,11 @@ class TrainingHistory:
     interrupted: bool = False
     stopped: bool = False
     optimizer_state: list = None
+
+    def mean(self, members=slice(None)):
+        """The same with curves of float, averaged over some of the members."""
+        curves = {
+            name: [float(np.mean(losses[members])) for losses in getattr(self, name)]
+            for name in ("loss", "dreg", "validation_loss")
+        }
+        return replace(self, **curves)

@@ -20,7 +20,7 @@ def diverged(settings, epoch):
     shown = ", ".join(f"{strength:g}" for strength in strengths)
     return NonFiniteLossError(
         f"The training loss is not finite in epoch {epoch} with learning_rate_init="
-        f"{settings.learning_rate_init:g} and dreg_strength={shown}. Lower "
+        f"{np.max(settings.learning_rate_init):g} and dreg_strength={shown}. Lower "
         "learning_rate_init; if that does not help, lower degree or the number of "
         "hidden layers, or change dreg_strength."
     )
@@ -55,7 +55,7 @@ class BestWeights(Callback):
         losses = objective = net.objectives_
         if self.validated:
             losses = net.validation_losses()
-            net.history.record("validation_loss", losses.mean().item())
+            net.history.record("validation_loss", losses.cpu().numpy())
         if not bool(losses.isfinite().all() and objective.isfinite().all()):
             raise diverged(self.settings, len(net.history))
         running = self._waited < self.settings.n_iter_no_change

@@ -14,6 +14,10 @@ from cr_sklearn._stopping import BestWeights, StopTraining, diverged
 from cr_sklearn.nn import PackedNetwork, Streams, tangent_images
 
 
+# Validation rows that go through the networks at a time.
+_ROWS_AT_ONCE = 1024
+
+
 def check_device(device):
     """Return the torch device of that name.
 
@@ -101,8 +105,7 @@ def train(
         rows,
         settings.batch_size,
         network.members,
-        groups.seeds,
-        groups.rows,
+        groups,
         projected and penalised,
         settings.first_epoch,
     )
@@ -163,7 +166,6 @@ class _PackedNet(NeuralNet):
             module,
             criterion,
             optimizer=FlatAdamW,
-            lr=settings.learning_rate_init,
             max_epochs=settings.max_iter,
             train_split=None,
             verbose=0,
@@ -185,6 +187,7 @@ class _PackedNet(NeuralNet):
         self.optimizer_ = self.optimizer(
             self.packed_parameters(),
             decayed=[self.module_.input_weight, *self.module_.hidden_weights],
+            learning_rate=self.settings.learning_rate_init,
             weight_decay=self.settings.weight_decay,
         )
         # Only now are the parameters where they stay.
@@ -213,21 +216,20 @@ class _PackedNet(NeuralNet):
         losses = penalties = 0.0
         for step, batch in enumerate(iterator, first_step):
             gradients, batch_losses, batch_penalties = self.train_step_single(batch)
-            self.optimizer_.step(gradients, self._learning_rate(step / n_steps))
+            self.optimizer_.step(gradients, self._schedule(step / n_steps))
             losses = losses + batch_losses
             penalties = penalties + batch_penalties
         # Members have the weights of their rows sum to the number of rows.
         losses, penalties = losses / iterator.n_rows, penalties / iterator.n_rows
-        self.history.record("train_loss", losses.mean().item())
-        self.history.record("dreg", penalties.mean().item())
+        self.history.record("train_loss", losses.cpu().numpy())
+        self.history.record("dreg", penalties.cpu().numpy())
         # What each member minimised, for the callbacks.
         self.objectives_ = losses + self.strengths_ * penalties.nan_to_num(0.0)
 
-    def _learning_rate(self, progress):
-        initial = self.settings.learning_rate_init
+    def _schedule(self, progress):
         if self.settings.schedule == "constant":
-            return initial
-        return 0.5 * initial * (1.0 + math.cos(math.pi * progress))
+            return 1.0
+        return 0.5 * (1.0 + math.cos(math.pi * progress))
 
     def train_step_single(self, batch, **fit_params):
         """Gradients by one batch; each member's sums of data loss and penalty."""
@@ -261,8 +263,15 @@ class _PackedNet(NeuralNet):
         """Weighted mean data loss of each member on the validation rows."""
         self._set_training(False)
         x, y, weight = self.validation_rows
+        everything = torch.arange(x.shape[0], device=weight.device)
         with torch.no_grad():
-            outputs = self.module_(x)
+            outputs = torch.cat(
+                [
+                    self.module_(x.index_select(0, part))
+                    for part in everything.split(_ROWS_AT_ONCE)
+                ],
+                dim=1,
+            )
             losses = self.criterion_(outputs, y.expand(outputs.shape[0], -1))
             return (weight * losses).mean(dim=1)
 

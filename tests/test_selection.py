@@ -237,10 +237,11 @@ def test_early_stopping_holds_out_rows_that_are_in_no_fold(noisy):
 def test_fewer_rows_in_a_fold_train_as_if_alone():
     """Folds of unequal size are filled up; the filling must not train."""
     from cr_sklearn._batches import PackedBatches, Rows
+    from cr_sklearn._settings import RowGroups
 
     rows = Rows(torch.arange(9.0)[:, None], torch.arange(9), torch.ones(9))
     sets = [np.arange(9), np.array([2, 4, 6])]
-    batches = PackedBatches(rows, 4, 2, [0, 1], group_rows=sets)
+    batches = PackedBatches(rows, 4, 2, RowGroups([0, 1], sets))
     seen = np.zeros((2, 9))
     for batch in batches:
         for member in range(2):

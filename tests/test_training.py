@@ -6,6 +6,7 @@ import torch
 
 from cr_sklearn import _training
 from cr_sklearn._batches import PackedBatches, Rows, member_generators
+from cr_sklearn._joint import PreparedFit, train_fits
 from cr_sklearn._optimizer import FlatAdamW
 from cr_sklearn._packs import Packs
 from cr_sklearn._settings import RowGroups, TrainingSettings
@@ -59,7 +60,7 @@ def train(
         validation_rows=validation_rows,
         progress=progress,
     )
-    return network, history
+    return network, history.mean()
 
 
 def weights_of(network, member):
@@ -110,7 +111,8 @@ def test_optimizer_is_torchs_adamw():
     generator = torch.Generator().manual_seed(0)
     ours = [torch.nn.Parameter(torch.randn(3, 4, generator=generator)) for _ in "ab"]
     theirs = [torch.nn.Parameter(p.detach().clone()) for p in ours]
-    optimizer = FlatAdamW(ours, decayed=ours[:1], weight_decay=0.1)
+    given = {"decayed": ours[:1], "learning_rate": 0.1, "weight_decay": 0.1}
+    optimizer = FlatAdamW(ours, **given)
     groups = [
         {"params": theirs[:1], "weight_decay": 0.1},
         {"params": theirs[1:], "weight_decay": 0.0},
@@ -121,9 +123,9 @@ def test_optimizer_is_torchs_adamw():
             parameter.grad = torch.randn(3, 4, generator=generator)
         if step == 3:  # and goes on where it was
             state = optimizer.state()
-            optimizer = FlatAdamW(ours, decayed=ours[:1], weight_decay=0.1)
+            optimizer = FlatAdamW(ours, **given)
             optimizer.load_state(state)
-        optimizer.step([parameter.grad for parameter in theirs], 0.05)
+        optimizer.step([parameter.grad for parameter in theirs], 0.5)
         reference.step()
         torch.testing.assert_close(ours, theirs)
 
@@ -215,7 +217,7 @@ def test_members_of_a_group_train_as_members_with_its_seed():
 def test_every_epoch_visits_every_row_once():
     """Batches are slices of a permutation, all rows and no row twice."""
     rows = make_rows(50)
-    batches = PackedBatches(rows, 16, 2, [1, 2], projected=True)
+    batches = PackedBatches(rows, 16, 2, RowGroups([1, 2]), projected=True)
     assert len(batches) == 4
     for _ in range(2):
         seen = list(batches)
@@ -229,7 +231,8 @@ def test_every_epoch_visits_every_row_once():
 
 def test_signs_are_balanced_and_differ_between_groups_and_steps():
     """Repeated or biased tangents would bias the penalty silently."""
-    batches = PackedBatches(make_rows(64, 300), 32, 2, [1, 2], projected=True)
+    groups = RowGroups([1, 2])
+    batches = PackedBatches(make_rows(64, 300), 32, 2, groups, projected=True)
     first, second = (batch.signs for batch in batches)
     assert abs(first.mean().item()) < 4 / first.numel() ** 0.5
     assert not torch.equal(first, second)
@@ -337,7 +340,7 @@ def test_an_unknown_device_is_named():
         _training.check_device("abacus")
 
 
-def packs_of(n_members):
+def fit_of(n_members, max_iter, left=0, **given):
     def build(hidden, seeds):
         return _training.initial_network(
             4,
@@ -350,33 +353,32 @@ def packs_of(n_members):
 
     strengths = np.linspace(0.01, 0.1, n_members)
     shapes = [(np.arange(n_members), [6, 5])]
-    return Packs(build, shapes, strengths, 3 + np.arange(n_members))
-
-
-def settings_of(max_iter, **given):
-    def settings(network, strengths, main):
-        return TrainingSettings(
-            max_iter=max_iter,
-            batch_size=32,
-            learning_rate_init=0.02,
-            dreg_strength=strengths,
-            dreg_stream="projected",
-            **given,
-        )
-
-    return settings
+    settings = TrainingSettings(
+        max_iter=max_iter,
+        batch_size=32,
+        learning_rate_init=0.02,
+        dreg_strength=strengths,
+        dreg_stream="projected",
+        left=left,
+    )
+    return PreparedFit(
+        packs=Packs(build, shapes, strengths, 3 + np.arange(n_members)),
+        settings=[settings],
+        criterion=CrossEntropy(),
+        rows=make_rows(),
+        finish=lambda history: None,
+        **given,
+    )
 
 
 def test_members_that_do_not_look_promising_stop_and_the_others_go_on():
     """Time is spent where it pays; who stops must not be touched any more."""
-    halves, short = packs_of(3), packs_of(3)
     kept = np.array([0, 2])
-    history = halves.train(
-        CrossEntropy(), make_rows(), settings_of(10), promising=lambda network: kept
-    )
-    short.train(CrossEntropy(), make_rows(), settings_of(4, left=6))
+    halves, short = fit_of(3, 10, promising=lambda network: kept), fit_of(3, 4, left=6)
+    [history] = train_fits([halves])
+    train_fits([short])
     assert len(history.loss) == len(history.dreg) == 10
-    stopped, reference = halves.networks[0], short.networks[0]
+    stopped, reference = halves.packs.networks[0], short.packs.networks[0]
     for one, two in zip(weights_of(stopped, 1), weights_of(reference, 1), strict=True):
         np.testing.assert_array_equal(one, two)
     x = make_rows()
@@ -401,35 +403,25 @@ def test_stopping_on_request_stops_both_parts(epoch):
             self.left -= 1
             return self.left == 0
 
-    history = packs_of(2).train(
-        CrossEntropy(),
-        make_rows(),
-        settings_of(10),
-        progress=Stop(),
-        promising=lambda network: np.array([1]),
-    )
+    fit = fit_of(2, 10, progress=Stop(), promising=lambda network: np.array([1]))
+    [history] = train_fits([fit])
     assert len(history.loss) == epoch
     assert not history.interrupted
 
 
 def test_weights_in_the_middle_of_training_are_those_of_the_moment():
     """Callbacks score copies of the estimator epoch by epoch."""
-    packs, seen = packs_of(2), []
+    seen = []
 
     class Look:
         def begin_epoch(self):
             pass
 
         def end_epoch(self):
-            seen.append(packs.dump("polynomial").skip_coef)
+            seen.append(fit.packs.dump("polynomial").skip_coef)
 
-    packs.train(
-        CrossEntropy(),
-        make_rows(),
-        settings_of(5),
-        progress=Look(),
-        promising=lambda network: np.array([1]),
-    )
+    fit = fit_of(2, 5, progress=Look(), promising=lambda network: np.array([1]))
+    train_fits([fit])
     steps = np.abs(np.diff(seen, axis=0)).max(axis=(2, 3))
     assert (steps[:, 1] > 0).all()
     assert (steps[0] > 0).all()

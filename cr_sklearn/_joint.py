@@ -1,0 +1,227 @@
+"""Fits trained side by side: their networks of one shape are one packed run."""
+
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+
+from cr_sklearn import _training
+from cr_sklearn._batches import Rows
+from cr_sklearn._settings import RowGroups
+from cr_sklearn.nn import PackedNetwork
+
+# Share of the epochs after which networks that do not look promising stop.
+_FIRST_PART = 0.4
+# What members of one run may differ in.
+_BY_MEMBER = ("dreg_strength", "learning_rate_init", "weight_decay")
+
+
+@dataclass
+class PreparedFit:
+    """What a fit trains, on which rows and by which settings.
+
+    Attributes
+    ----------
+    packs : Packs
+    settings : list of TrainingSettings
+        Of each pack.
+    criterion, rows, groups, validation_rows, optimizer_state, progress
+        See :func:`~cr_sklearn._training.train`. The groups are those of each pack.
+    finish : callable
+        ``history -> estimator``, when the networks are trained.
+    promising : callable or None
+        ``network -> ndarray of int``: members of the main pack to go on with after
+        the first part of the epochs. The others stay as they are then.
+    """
+
+    packs: Any
+    settings: list
+    criterion: Any
+    rows: Any
+    finish: Any
+    groups: Any = None
+    validation_rows: Any = None
+    optimizer_state: Any = None
+    progress: Any = None
+    promising: Any = None
+
+    def kind(self):
+        """What fits must have in common to train in one run; None for nothing.
+
+        Returns
+        -------
+        tuple or None
+        """
+        alone = self.validation_rows or self.optimizer_state
+        if alone or not isinstance(self.rows.x, torch.Tensor):
+            return None
+        groups = self.groups
+        return (
+            type(self.criterion),
+            len(self.rows.x) if groups is None else max(map(len, groups.rows)),
+            None if groups is None else len(groups.seeds),
+            *map(_shape, self.packs.networks, self.settings),
+            *map(_rule, self.settings),
+        )
+
+
+def train_fits(fits):
+    """Train the networks of several fits, pack by pack, up to one that is interrupted.
+
+    Parameters
+    ----------
+    fits : list of PreparedFit
+        One, or several of the same kind.
+
+    Returns
+    -------
+    list of TrainingHistory
+        One for each fit, of its main pack.
+    """
+    rows, starts = _joined_rows([fit.rows for fit in fits])
+    n_packs = len(fits[0].settings)
+    for pack in range(n_packs):
+        histories = _train_pack(fits, pack, pack == n_packs - 1, rows, starts)
+        if histories[0].interrupted:
+            break
+    return histories
+
+
+def _train_pack(fits, pack, main, rows, starts):
+    networks = [fit.packs.networks[pack] for fit in fits]
+    seeds = [seed for fit in fits for seed in fit.packs.seeds[pack]]
+    settings = _joined_settings([fit.settings[pack] for fit in fits])
+    network = networks[0] if len(fits) == 1 else PackedNetwork.join(networks)
+    train = partial(
+        _training.train,
+        criterion=fits[0].criterion,
+        rows=rows,
+        groups=_joined_groups(fits, pack, starts),
+        validation_rows=fits[0].validation_rows,
+        progress=fits[0].progress if main and len(fits) == 1 else None,
+    )
+
+    def apart(history, members):
+        if len(fits) > 1:
+            network.part(networks)
+        ends = np.cumsum(members)
+        return [
+            history.mean(slice(end - own, end))
+            for end, own in zip(ends, members, strict=True)
+        ]
+
+    members = [own.members for own in networks]
+    n_first = round(_FIRST_PART * settings.max_iter)
+    if not (main and fits[0].promising and n_first > 0):
+        state = fits[0].optimizer_state
+        history = train(network, settings=settings, seeds=seeds, optimizer_state=state)
+        return apart(history, members)
+    n_rest = settings.max_iter - n_first
+    first = replace(settings, max_iter=n_first, left=n_rest)
+    history = train(network, settings=first, seeds=seeds)
+    earlier = apart(history, members)
+    if history.interrupted or history.stopped:
+        return earlier
+    kept = [fit.promising(own) for fit, own in zip(fits, networks, strict=True)]
+    firsts = np.cumsum([0, *members[:-1]])
+    every = np.concatenate([own + at for own, at in zip(kept, firsts, strict=True)])
+    best = network.take(every)
+    fits[0].packs.refresh = partial(network.put, every, best)
+    rest = replace(
+        _of_members(settings, every), max_iter=n_rest, done=n_first, first_epoch=n_first
+    )
+    history = train(
+        best,
+        settings=rest,
+        seeds=[seeds[member] for member in every],
+        optimizer_state=[
+            {
+                name: value if np.ndim(value) == 0 else value[every]
+                for name, value in entry.items()
+            }
+            for entry in history.optimizer_state
+        ],
+    )
+    network.put(every, best)
+    later = apart(history, [len(own) for own in kept])
+    for whole, start in zip(later, earlier, strict=True):
+        whole.loss[:0], whole.dreg[:0] = start.loss, start.dreg
+    return later
+
+
+def _joined_rows(tables):
+    """One table of several, and where the rows of each start in it."""
+    different, starts = {}, []
+    n_rows = 0
+    for table in tables:
+        if id(table) not in different:
+            different[id(table)] = table, n_rows
+            n_rows += table.x.shape[0]
+        starts.append(different[id(table)][1])
+    parts = [table for table, _ in different.values()]
+    return (parts[0] if len(parts) == 1 else Rows.join(parts)), starts
+
+
+def _joined_groups(fits, pack, starts):
+    if len(fits) == 1:
+        return fits[0].groups
+    seeds, rows, widths = [], [], []
+    for fit, start in zip(fits, starts, strict=True):
+        own = fit.groups
+        if own is None:
+            everything = np.arange(len(fit.rows.x), dtype=np.int32)
+            own_seeds = fit.packs.seeds[pack]
+            own = RowGroups(own_seeds, [everything] * len(own_seeds))
+        seeds += own.seeds
+        rows += [part + start for part in own.rows]
+        widths += [fit.rows.x.shape[1]] * len(own.seeds)
+    return RowGroups(seeds, rows, widths)
+
+
+def _joined_settings(parts):
+    if len(parts) == 1:
+        return parts[0]
+    joined = {}
+    for name in _BY_MEMBER:
+        joined[name] = np.concatenate(
+            [
+                np.broadcast_to(getattr(part, name), len(part.dreg_strength))
+                for part in parts
+            ]
+        )
+    return replace(parts[0], **joined)
+
+
+def _of_members(settings, members):
+    """Settings of a part of the members."""
+    given = {name: getattr(settings, name) for name in _BY_MEMBER}
+    return replace(
+        settings,
+        **{
+            name: value[members] if np.ndim(value) else value
+            for name, value in given.items()
+        },
+    )
+
+
+def _shape(network, settings):
+    """Shape of a network but for members, and inputs where zeros may be added."""
+    first, *rest = network.parameters()
+    # Zeros would change the number of tangents.
+    exact = settings.dreg_stream == "exact"
+    return (
+        first.shape[1],
+        network.n_features if exact else None,
+        *(parameter.shape[1:] for parameter in rest),
+        *(type(activation) for activation in network.activations),
+        network.dropout,
+        first.dtype,
+        first.device,
+    )
+
+
+def _rule(settings):
+    penalised = bool(np.any(np.asarray(settings.dreg_strength) > 0.0))
+    return penalised, replace(settings, **dict.fromkeys(_BY_MEMBER))
