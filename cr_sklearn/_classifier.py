@@ -278,22 +278,7 @@ class ChainzRuleClassifier(ClassifierMixin, BaseChainzRule):
             If a parameter or the data is invalid, if there is only one class, or if
             the training diverges. The estimator is then as it was before.
         """
-        mode = "warm_start" if self.warm_start and hasattr(self, "coefs_") else "fit"
-        user_data = {"X": X, "y": y, "sample_weight": sample_weight}
-        y = self._validate_labels(y)
-        rows = self._validate_rows(X, y, sample_weight, groups, reset=mode == "fit")
-        classes = np.unique(rows.y)
-        if len(classes) < 2:
-            raise ValueError(
-                "At least 2 classes are needed among the rows with a positive "
-                f"weight, but y contains 1 class: {classes.tolist()}."
-            )
-        if mode == "warm_start" and not np.array_equal(classes, self.classes_):
-            raise ValueError(
-                f"warm_start=True needs the classes of the earlier fit, "
-                f"{self.classes_.tolist()}, but y contains {classes.tolist()}."
-            )
-        return self._train(self._prepare_labels(rows, classes, user_data, mode))
+        return self._train(self._prepare_fit(X, y, sample_weight, groups))
 
     @unchanged_on_error
     @with_callbacks
@@ -397,6 +382,25 @@ class ChainzRuleClassifier(ClassifierMixin, BaseChainzRule):
         tags.input_tags.categorical = True
         tags.input_tags.string = True
         return tags
+
+    def _prepare_fit(self, X, y, sample_weight=None, groups=None):
+        """Everything that :meth:`fit` does before its networks train."""
+        mode = "warm_start" if self.warm_start and hasattr(self, "coefs_") else "fit"
+        user_data = {"X": X, "y": y, "sample_weight": sample_weight}
+        y = self._validate_labels(y)
+        rows = self._validate_rows(X, y, sample_weight, groups, reset=mode == "fit")
+        classes = np.unique(rows.y)
+        if len(classes) < 2:
+            raise ValueError(
+                "At least 2 classes are needed among the rows with a positive "
+                f"weight, but y contains 1 class: {classes.tolist()}."
+            )
+        if mode == "warm_start" and not np.array_equal(classes, self.classes_):
+            raise ValueError(
+                f"warm_start=True needs the classes of the earlier fit, "
+                f"{self.classes_.tolist()}, but y contains {classes.tolist()}."
+            )
+        return self._prepare_labels(rows, classes, user_data, mode)
 
     def _n_outputs(self, n_classes):
         return 1 if n_classes == 2 else n_classes

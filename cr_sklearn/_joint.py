@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -10,15 +11,20 @@ import torch
 from cr_sklearn import _training
 from cr_sklearn._batches import Rows
 from cr_sklearn._settings import RowGroups
+from cr_sklearn._stopping import NonFiniteLossError
 from cr_sklearn.nn import PackedNetwork
 
 # Share of the epochs after which networks that do not look promising stop.
 _FIRST_PART = 0.4
+# Numbers of a layer in one run: more leave the cache, fewer cost more calls.
+_MAX_ACTIVATIONS = 2**19
+# Of the tables that wait for their run.
+_MAX_BYTES = 2**28
 # What members of one run may differ in.
 _BY_MEMBER = ("dreg_strength", "learning_rate_init", "weight_decay")
 
 
-@dataclass
+@dataclass(eq=False)
 class PreparedFit:
     """What a fit trains, on which rows and by which settings.
 
@@ -67,6 +73,56 @@ class PreparedFit:
         )
 
 
+def fit_together(fits):
+    """Train and finish fits, those of one kind in packed runs of bounded size.
+
+    Parameters
+    ----------
+    fits : iterable of PreparedFit
+        Prepared as they are asked for: few of their tables are there at a time.
+
+    Yields
+    ------
+    list of PreparedFit
+        Those of a run, finished. A run that fails is left out, so that the caller can
+        see one by one which fit it was.
+    """
+    waiting = {}
+    for fit in fits:
+        kind = fit.kind()
+        run = waiting.setdefault(kind, [])
+        run.append(fit)
+        if kind is None or sum(map(_n_activations, run)) > _MAX_ACTIVATIONS:
+            yield _finished(waiting.pop(kind))
+        elif sum(map(_n_bytes, chain(*waiting.values()))) > _MAX_BYTES:
+            yield from map(_finished, waiting.values())
+            waiting = {}
+    yield from map(_finished, waiting.values())
+
+
+def _finished(fits):
+    try:
+        histories = train_fits(fits)
+    except NonFiniteLossError:
+        return []
+    if histories[0].interrupted:
+        raise KeyboardInterrupt
+    for fit, history in zip(fits, histories, strict=True):
+        fit.finish(history)
+    return fits
+
+
+def _n_activations(fit):
+    """Numbers of a hidden layer and its tangents, in all networks of the main pack."""
+    network, settings = fit.packs.networks[-1], fit.settings[-1]
+    width = max(bias.shape[1] for bias in network.biases)
+    return 2 * network.members * settings.batch_size * width
+
+
+def _n_bytes(fit):
+    return fit.rows.x.element_size() * fit.rows.x.numel()
+
+
 def train_fits(fits):
     """Train the networks of several fits, pack by pack, up to one that is interrupted.
 
@@ -80,16 +136,18 @@ def train_fits(fits):
     list of TrainingHistory
         One for each fit, of its main pack.
     """
-    rows, starts = _joined_rows([fit.rows for fit in fits])
+    rows = fits[0].rows
+    if len(fits) > 1:
+        rows = Rows.join([fit.rows for fit in fits])
     n_packs = len(fits[0].settings)
     for pack in range(n_packs):
-        histories = _train_pack(fits, pack, pack == n_packs - 1, rows, starts)
+        histories = _train_pack(fits, pack, pack == n_packs - 1, rows)
         if histories[0].interrupted:
             break
     return histories
 
 
-def _train_pack(fits, pack, main, rows, starts):
+def _train_pack(fits, pack, main, rows):
     networks = [fit.packs.networks[pack] for fit in fits]
     seeds = [seed for fit in fits for seed in fit.packs.seeds[pack]]
     settings = _joined_settings([fit.settings[pack] for fit in fits])
@@ -98,7 +156,7 @@ def _train_pack(fits, pack, main, rows, starts):
         _training.train,
         criterion=fits[0].criterion,
         rows=rows,
-        groups=_joined_groups(fits, pack, starts),
+        groups=_joined_groups(fits, pack),
         validation_rows=fits[0].validation_rows,
         progress=fits[0].progress if main and len(fits) == 1 else None,
     )
@@ -151,24 +209,11 @@ def _train_pack(fits, pack, main, rows, starts):
     return later
 
 
-def _joined_rows(tables):
-    """One table of several, and where the rows of each start in it."""
-    different, starts = {}, []
-    n_rows = 0
-    for table in tables:
-        if id(table) not in different:
-            different[id(table)] = table, n_rows
-            n_rows += table.x.shape[0]
-        starts.append(different[id(table)][1])
-    parts = [table for table, _ in different.values()]
-    return (parts[0] if len(parts) == 1 else Rows.join(parts)), starts
-
-
-def _joined_groups(fits, pack, starts):
+def _joined_groups(fits, pack):
     if len(fits) == 1:
         return fits[0].groups
-    seeds, rows, widths = [], [], []
-    for fit, start in zip(fits, starts, strict=True):
+    seeds, rows, widths, start = [], [], [], 0
+    for fit in fits:
         own = fit.groups
         if own is None:
             everything = np.arange(len(fit.rows.x), dtype=np.int32)
@@ -177,6 +222,7 @@ def _joined_groups(fits, pack, starts):
         seeds += own.seeds
         rows += [part + start for part in own.rows]
         widths += [fit.rows.x.shape[1]] * len(own.seeds)
+        start += len(fit.rows.x)
     return RowGroups(seeds, rows, widths)
 
 

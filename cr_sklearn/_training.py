@@ -13,7 +13,6 @@ from cr_sklearn._settings import RowGroups, TrainingHistory
 from cr_sklearn._stopping import BestWeights, StopTraining, diverged
 from cr_sklearn.nn import PackedNetwork, Streams, tangent_images
 
-
 # Validation rows that go through the networks at a time.
 _ROWS_AT_ONCE = 1024
 
