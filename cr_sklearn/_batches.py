@@ -31,8 +31,10 @@ class Rows(NamedTuple):
     def from_arrays(cls, x, y, weight, *, like):
         """Move arrays once, to the dtype and device of the tensor ``like``."""
         dtype, device = like.dtype, like.device
+        if isinstance(x, np.ndarray):
+            x = torch.as_tensor(x, dtype=dtype, device=device)
         return cls(
-            torch.as_tensor(x, dtype=dtype, device=device),
+            x,
             torch.as_tensor(y, device=device),
             torch.as_tensor(weight / weight.mean(), dtype=dtype, device=device),
         )

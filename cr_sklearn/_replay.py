@@ -1,8 +1,8 @@
 """Fits that are recorded when asked for, trained together, and handed out afterwards.
 
-scikit-learn's own loops run twice: once to see what they ask for, without training, and
-once to score. So splitting, cloning, routing and scoring stay theirs, and a fit that was
-not foreseen is an ordinary one.
+scikit-learn's own loops run twice: once to see what they ask for, without training,
+and once to score. So splitting, cloning, routing and scoring stay theirs, and a fit
+that was not foreseen is an ordinary one.
 """
 
 import copy

@@ -208,8 +208,8 @@ def test_steps_before_are_fitted_inside_each_fold(table):
     model = make_pipeline(Fitted(), StandardScaler(), small())
     Fitted.seen.clear()
     results = packed_cross_validate(model, X, y, cv=3, return_indices=True)
-    assert len(Fitted.seen) == 6
-    for rows, expected in zip(Fitted.seen, 2 * results["indices"]["train"]):
+    trained = 2 * results["indices"]["train"]
+    for rows, expected in zip(Fitted.seen, trained, strict=True):
         np.testing.assert_array_equal(rows, expected)
     expected = cross_validate(model, X, y, cv=3)["test_score"]
     np.testing.assert_allclose(results["test_score"], expected, **TOLERANCE)
