@@ -217,7 +217,10 @@ class FitMixin:
         """Keep the networks of the strengths that predict well out of fold."""
 
         def sensitivity(network, rows):
-            return self._sensitivity(network, encoded[rows], standardised[rows])
+            _, norms = self._outputs_and_sensitivity(
+                network.folded(), encoded[rows], standardised[rows]
+            )
+            return norms
 
         network = self._fitted_network()
         choice = search.choose(
@@ -365,4 +368,5 @@ def _network_attributes(network):
         "polynomial_coefs_": network.polynomial_coefs,
         "estimator_weights_": network.member_weights,
         "_activation": network.activation,
+        "_network": network.folded(),
     }

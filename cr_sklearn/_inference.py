@@ -5,8 +5,9 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import erf, expit
 
-# Rows are processed in chunks of about this many activations, to stay in cache.
-_CHUNK = 2**18
+# Rows go through the layers in chunks of about this many activations, which stay in
+# cache.
+_CHUNK = 2**16
 
 
 class FittedNetwork(NamedTuple):
@@ -95,89 +96,155 @@ class FittedNetwork(NamedTuple):
             polynomial_coefs=zeros(other.polynomial_coefs),
         )
 
+    def folded(self):
+        """Return the function of the network, ready to be evaluated.
+
+        Returns
+        -------
+        FoldedNetwork
+        """
+        return FoldedNetwork(self)
+
+
+class FoldedNetwork:
+    r"""The weighted sum of a network's members, as one function.
+
+    .. math:: f(x) = A^T x + c + \sum_m w_m V_m^T h_m(x)
+
+    The linear maps of all members are one matrix :math:`A`, their last biases one
+    vector :math:`c`. Members whose hidden units do not reach the output, such as linear
+    ones among deep ones, have no part in the sum over m. The others stand side by side:
+    their units are the columns of one matrix, and a product with the first or the last
+    weights is one for all of them.
+
+    Parameters
+    ----------
+    network : FittedNetwork
+
+    Attributes
+    ----------
+    n_inputs, n_outputs : int
+    """
+
+    def __init__(self, network):
+        weights = network.member_weights
+        self._linear = np.tensordot(weights, network.skip_coef, 1)
+        self._intercept = weights @ network.intercepts[-1]
+        self.n_inputs, self.n_outputs = self._linear.shape
+        # (n_inputs, units), then (members, n_in, n_out) between hidden layers.
+        self._coefs, self._intercepts, self._activations = [], [], []
+        if not network.coefs:
+            return
+        heads = weights[:, None, None] * network.coefs[-1]
+        deep = network.take(np.flatnonzero(heads.any(axis=(1, 2))))
+        if not len(deep.skip_coef):
+            return
+        heads = heads[heads.any(axis=(1, 2))]
+        self._head = heads.reshape(-1, self.n_outputs)
+        self._coefs = [_side_by_side(deep.coefs[0]), *deep.coefs[1:-1]]
+        self._intercepts = [intercept.ravel() for intercept in deep.intercepts[:-1]]
+        if deep.activation == "polynomial":
+            self._activations = [_Polynomial(a) for a in deep.polynomial_coefs]
+        else:
+            self._activations = [_FIXED[deep.activation]] * len(self._coefs)
+
     def outputs(self, x):
-        """Weighted sum of the members' outputs.
+        """Value of the function.
 
         Parameters
         ----------
-        x : ndarray of shape (n, n_features)
+        x : ndarray of shape (n, n_inputs)
 
         Returns
         -------
         ndarray of shape (n, n_outputs)
         """
-        return np.concatenate([self._outputs_chunk(c) for c in self._chunks(x, 1)])
-
-    def jacobian(self, x):
-        """Exact Jacobian of :meth:`outputs`, in reverse mode.
-
-        Returns
-        -------
-        ndarray of shape (n, n_outputs, n_features)
-        """
-        n_outputs = self.skip_coef.shape[2]
-        parts = [self._jacobian_chunk(chunk) for chunk in self._chunks(x, n_outputs)]
-        return np.concatenate(parts)
-
-    def _chunks(self, x, copies):
-        width = max(weights.shape[2] for weights in [*self.coefs, self.skip_coef])
-        per_row = copies * len(self.skip_coef) * max(width, x.shape[1])
-        n_chunks = max(1, -(-len(x) * per_row // _CHUNK))
-        return np.array_split(x, min(n_chunks, len(x)))
-
-    def _outputs_chunk(self, x):
-        h = x
-        for layer in range(len(self.coefs) - 1):
-            h, _ = self._activate(layer, h @ self.coefs[layer] + self._bias(layer))
-        outputs = x @ self._linear() + self.member_weights @ self.intercepts[-1]
-        if self.coefs:
-            outputs += self._over_members(h[:, :, None], self.coefs[-1])[:, 0]
+        outputs = np.empty((len(x), self.n_outputs))
+        for rows in self._chunks(len(x), 1):
+            h, _ = self._hidden(x[rows], with_slopes=False)
+            outputs[rows] = self._read_out(x[rows], h)
         return outputs
 
-    def _jacobian_chunk(self, x):
-        linear = self._linear().T
-        if not self.coefs:
-            return np.broadcast_to(linear, (len(x), *linear.shape)).copy()
-        h, slopes = x, []
-        for layer in range(len(self.coefs) - 1):
-            z = h @ self.coefs[layer] + self._bias(layer)
-            h, slope = self._activate(layer, z, with_slope=True)
-            slopes.append(slope)
-        # (members, n, n_outputs, n_L): rows of the Jacobian, walked back to the input.
-        rows = self.coefs[-1].swapaxes(1, 2)[:, None] * slopes[-1][:, :, None]
-        for layer in range(len(slopes) - 1, 0, -1):
-            rows = rows @ self.coefs[layer].swapaxes(1, 2)[:, None]
-            rows = rows * slopes[layer - 1][:, :, None]
-        return self._over_members(rows, self.coefs[0].swapaxes(1, 2)) + linear
+    def outputs_and_jacobian(self, x):
+        """Value and exact Jacobian, in one pass.
 
-    def _linear(self):
-        """Weighted sum of the members' linear maps, (n_features, n_outputs)."""
-        return np.tensordot(self.member_weights, self.skip_coef, 1)
-
-    def _over_members(self, rows, maps):
-        """Weighted sum of ``rows[m] @ maps[m]``, as one matrix product.
+        The Jacobian is taken in reverse mode, or in forward mode where that needs fewer
+        multiplications: with more outputs than inputs, in general.
 
         Parameters
         ----------
-        rows : ndarray of shape (members, n, k, n_in)
-        maps : ndarray of shape (members, n_in, n_out)
+        x : ndarray of shape (n, n_inputs)
 
         Returns
         -------
-        ndarray of shape (n, k, n_out)
+        outputs : ndarray of shape (n, n_outputs)
+        jacobian : ndarray of shape (n, n_outputs, n_inputs)
         """
-        members, n, k, n_in = rows.shape
-        weighted = rows * self.member_weights[:, None, None, None]
-        stacked = weighted.transpose(1, 2, 0, 3).reshape(n * k, members * n_in)
-        return (stacked @ maps.reshape(members * n_in, -1)).reshape(n, k, -1)
+        outputs = np.empty((len(x), self.n_outputs))
+        jacobian = np.empty((len(x), self.n_outputs, self.n_inputs))
+        in_reverse = self._is_reverse_cheaper()
+        walk = self._reverse if in_reverse else self._forward
+        copies = self.n_outputs if in_reverse else self.n_inputs
+        for rows in self._chunks(len(x), copies):
+            h, slopes = self._hidden(x[rows], with_slopes=True)
+            outputs[rows] = self._read_out(x[rows], h)
+            hidden_part = walk(slopes) if slopes else 0.0
+            np.add(hidden_part, self._linear.T, out=jacobian[rows])
+        return outputs, jacobian
 
-    def _bias(self, layer):
-        return self.intercepts[layer][:, None]
+    def _chunks(self, n, copies):
+        units = max((len(b) for b in self._intercepts), default=1)
+        size = max(1, _CHUNK // (copies * units))
+        return [slice(start, start + size) for start in range(0, n, size)]
 
-    def _activate(self, layer, z, with_slope=False):
-        if self.activation == "polynomial":
-            return _polynomial(self.polynomial_coefs[layer], z, with_slope)
-        return _FIXED[self.activation](z, with_slope)
+    def _hidden(self, x, with_slopes):
+        """Last hidden units, (n, units), and slopes of all hidden layers."""
+        h, slopes = x, []
+        for coefs, intercept, activation in zip(
+            self._coefs, self._intercepts, self._activations, strict=True
+        ):
+            z = _times(h, coefs)
+            z += intercept
+            h, slope = activation(z, with_slopes)
+            slopes.append(slope)
+        return h, slopes
+
+    def _read_out(self, x, h):
+        outputs = x @ self._linear + self._intercept
+        if self._coefs:
+            outputs += h @ self._head
+        return outputs
+
+    def _is_reverse_cheaper(self):
+        """Compare the multiplications of both modes in matrix products, for a row."""
+        if not self._coefs:
+            return True
+        first, *between = [coefs.size for coefs in self._coefs]
+        reverse = self.n_outputs * (sum(between) + first)
+        forward = self.n_inputs * (sum(between) + self._head.size)
+        return reverse <= forward
+
+    def _reverse(self, slopes):
+        """Jacobian of the hidden layers' part: its rows walk back to the inputs."""
+        n, n_outputs = len(slopes[0]), self.n_outputs
+        rows = self._head.T * slopes[-1][:, None]
+        for coefs, slope in zip(self._coefs[:0:-1], slopes[-2::-1], strict=True):
+            rows = _times(rows.reshape(n * n_outputs, -1), coefs.swapaxes(1, 2))
+            rows = rows.reshape(n, n_outputs, -1)
+            rows *= slope[:, None]
+        rows = rows.reshape(n * n_outputs, -1) @ self._coefs[0].T
+        return rows.reshape(n, n_outputs, self.n_inputs)
+
+    def _forward(self, slopes):
+        """The same from the other side: tangents of the inputs walk to the outputs."""
+        n, n_inputs = len(slopes[0]), self.n_inputs
+        tangents = self._coefs[0] * slopes[0][:, None]
+        for coefs, slope in zip(self._coefs[1:], slopes[1:], strict=True):
+            tangents = _times(tangents.reshape(n * n_inputs, -1), coefs)
+            tangents = tangents.reshape(n, n_inputs, -1)
+            tangents *= slope[:, None]
+        columns = tangents.reshape(n * n_inputs, -1) @ self._head
+        return columns.reshape(n, n_inputs, self.n_outputs).swapaxes(1, 2)
 
 
 def tail_ratio(sensitivity):
@@ -186,15 +253,56 @@ def tail_ratio(sensitivity):
     return float(np.quantile(sensitivity, 0.99) / mean) if mean > 0 else np.nan
 
 
-def _polynomial(coefs, z, with_slope):
-    a = coefs[:, :, None]
-    quotient, quotient_slope = a[:, -1], 0.0
-    for k in range(coefs.shape[1] - 2, -1, -1):
-        if with_slope:
-            quotient_slope = quotient_slope * z + quotient
-        quotient = quotient * z + a[:, k]
-    slope = quotient + quotient_slope * z if with_slope else None
-    return quotient * z, slope
+def _side_by_side(coefs):
+    """(members, n_in, n_out) -> (n_in, members * n_out)."""
+    return np.ascontiguousarray(coefs.swapaxes(0, 1).reshape(coefs.shape[1], -1))
+
+
+def _times(h, coefs):
+    """Units of all members, times one matrix or each member's own.
+
+    Parameters
+    ----------
+    h : ndarray of shape (n, n_in) or (n, members * n_in)
+    coefs : ndarray of shape (n_in, units) or (members, n_in, n_out)
+    """
+    if coefs.ndim == 2:
+        return h @ coefs
+    members, n_in, n_out = coefs.shape
+    result = np.empty((len(h), members * n_out))
+    np.matmul(
+        h.reshape(-1, members, n_in).swapaxes(0, 1),
+        coefs,
+        out=result.reshape(-1, members, n_out).swapaxes(0, 1),
+    )
+    return result
+
+
+class _Polynomial:
+    """Polynomials without a constant term, one for each unit.
+
+    Parameters
+    ----------
+    coefs : ndarray of shape (members, degree, n_units)
+        Of z, z^2, ...
+    """
+
+    def __init__(self, coefs):
+        self._coefs = _side_by_side(coefs)
+        self._slope_coefs = np.arange(1, len(self._coefs) + 1)[:, None] * self._coefs
+
+    def __call__(self, z, with_slope):
+        """Values, for which ``z`` is overwritten, and derivatives."""
+        slope = _horner(self._slope_coefs, z) if with_slope else None
+        return np.multiply(_horner(self._coefs, z), z, out=z), slope
+
+
+def _horner(coefs, z):
+    value, space = np.broadcast_to(coefs[-1], z.shape), np.empty_like(z)
+    for coef in coefs[-2::-1]:
+        value = np.multiply(value, z, out=space)
+        value += coef
+    return value
 
 
 def _relu(z, with_slope):
