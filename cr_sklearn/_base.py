@@ -20,7 +20,7 @@ from cr_sklearn._columns import ArrayColumns, read_columns
 from cr_sklearn._fitting import FitMixin, TrainingRows
 from cr_sklearn._inference import tail_ratio
 
-# Encoded values, or entries of their Jacobians, in a batch of rows to predict (4 MB).
+# Encoded values in a batch of rows to predict (4 MB).
 _BATCH_VALUES = 2**19
 
 
@@ -138,7 +138,14 @@ class BaseChainzRule(FitMixin, CallbackSupportMixin, BaseEstimator, metaclass=AB
         Inputs far outside the training data are bounded before the network, so that
         their sensitivity tends to zero: it reads as calm there without being so.
         """
-        _, sensitivity = self._from_outputs(X, np.asarray, return_sensitivity=True)
+
+        def norms(encoded, standardised):
+            _, sensitivity = self._outputs_and_sensitivity(
+                self._network, encoded, standardised
+            )
+            return (sensitivity,)
+
+        [sensitivity] = self._by_batch(X, norms, with_jacobian=True)
         return sensitivity
 
     def tail_ratio(self, X):
@@ -237,7 +244,7 @@ class BaseChainzRule(FitMixin, CallbackSupportMixin, BaseEstimator, metaclass=AB
         return result
 
     def _by_batch(self, X, compute, with_jacobian):
-        """Arrays by row, of which a batch of rows is encoded and computed at a time.
+        """Arrays by row; a batch of rows is encoded at a time, and computed in parts.
 
         Parameters
         ----------
@@ -245,26 +252,31 @@ class BaseChainzRule(FitMixin, CallbackSupportMixin, BaseEstimator, metaclass=AB
         compute : callable
             ``(encoded, standardised) -> tuple of ndarray of shape (n, ...)``.
         with_jacobian : bool
-            Whether it takes Jacobians by the encoded columns.
+            Whether it takes Jacobians of the network.
 
         Returns
         -------
         tuple of ndarray of shape (n_samples, ...)
         """
         columns = self._read(X)
-        size = self._rows_at_once(with_jacobian)
-        if columns.n_rows <= size:
-            return compute(*self._encoder.transform(columns))
-        results = None
-        for rows, batch in columns.batches(size):
-            parts = compute(*self._encoder.transform(batch))
-            if results is None:
-                results = tuple(
-                    np.empty((columns.n_rows, *part.shape[1:]), part.dtype)
-                    for part in parts
-                )
-            for result, part in zip(results, parts, strict=True):
-                result[rows] = part
+        size = self._network.rows_at_once(with_jacobian)
+        results, done = None, 0
+        for batch in columns.batches(self._rows_at_once()):
+            encoded, standardised = self._encoder.transform(batch)
+            for start in range(0, batch.n_rows, size):
+                rows = slice(start, start + size)
+                parts = compute(encoded[rows], standardised[rows])
+                n_new = len(parts[0])
+                if n_new == columns.n_rows:
+                    return parts
+                if results is None:
+                    results = tuple(
+                        np.empty((columns.n_rows, *part.shape[1:]), part.dtype)
+                        for part in parts
+                    )
+                for result, part in zip(results, parts, strict=True):
+                    result[done : done + n_new] = part
+                done += n_new
         return results
 
     def _read(self, X):
@@ -282,10 +294,9 @@ class BaseChainzRule(FitMixin, CallbackSupportMixin, BaseEstimator, metaclass=AB
             validate_data(self, columns.native, reset=False, skip_check_array=True)
         return columns
 
-    def _rows_at_once(self, with_jacobian):
+    def _rows_at_once(self):
         if self.batch_size_predict == "auto":
-            copies = self._network.n_outputs if with_jacobian else 1
-            return max(1, _BATCH_VALUES // (self._encoder.n_encoded_ * copies))
+            return max(1, _BATCH_VALUES // self._encoder.n_encoded_)
         # It may have been set after the fit, which checks parameters.
         return check_scalar(
             self.batch_size_predict, "batch_size_predict", Integral, min_val=1

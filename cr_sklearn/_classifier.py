@@ -101,11 +101,11 @@ class ChainzRuleClassifier(ClassifierMixin, BaseChainzRule):
         predictions are then infinitely differentiable in the numeric columns. With
         ramps the Jacobian jumps at the quantiles, where it is that to the right.
     batch_size_predict : "auto" or int, default="auto"
-        Rows that are encoded and go through the networks at a time in every method that
-        predicts. It bounds the memory beside the result and changes nothing else.
-        "auto" is as many as have 2**19 encoded values (4 MB), or as many entries of
-        their Jacobians in the methods that need these; inside the networks, parts of a
-        batch that stay in cache are computed one after the other.
+        Rows that are encoded at a time in every method that predicts. It bounds the
+        memory beside the result and changes nothing else. "auto" is as many as have
+        2**19 encoded values (4 MB). Through the networks go as many of them at a time
+        as stay in cache, which depends on the number of networks, their units and, for
+        Jacobians, on inputs and outputs.
     device : str, default="cpu"
         Device on which torch trains, such as "cuda". The fitted model is in NumPy
         arrays and predicts anywhere.

@@ -62,18 +62,19 @@ class _Columns:
     first_row = 0
 
     def batches(self, size):
-        """Cut the table into batches of at most ``size`` rows, and their positions.
+        """Cut the table into batches of at most ``size`` rows.
 
         Yields
         ------
-        rows : slice
-        batch : FrameColumns or ArrayColumns
+        FrameColumns or ArrayColumns
         """
+        if size >= self.n_rows:
+            yield self
+            return
         for start in range(0, self.n_rows, size):
-            rows = slice(start, start + size)
-            batch = self.take(rows)
+            batch = self.take(slice(start, start + size))
             batch.first_row = start
-            yield rows, batch
+            yield batch
 
     def numeric(self, features):
         """Columns as a float64 matrix with NaN for missing values.
@@ -271,7 +272,9 @@ class FrameColumns(_Columns):
         if len(positions) < 2:
             super()._fill(matrix, features)
             return
-        block = self._frame[:, [int(features[position]) for position in positions]]
+        block = self._frame
+        if len(positions) < self.n_features:
+            block = block[:, [int(features[position]) for position in positions]]
         matrix[:, positions] = block.to_numpy()
         for position in set(range(len(features))).difference(positions):
             matrix[:, position] = self._as_float(features[position])

@@ -150,9 +150,8 @@ class TabularEncoder(BaseEstimator):
             encoded[positions < 0, start:stop] = np.nan
             start = stop
         encoded[:, n_numeric:n_inputs] -= self.indicator_mean_
-        if n_inputs < self.n_encoded_:
-            ramps = encoded[:, n_inputs:]
-            ramps[:, : len(self.ramps_.source_)] = self.ramps_.transform(standardised)
+        if len(self.ramps_.source_):
+            encoded[:, n_inputs:] = self.ramps_.transform(standardised)
         encoded[np.isnan(encoded)] = 0.0
         return encoded, standardised
 
@@ -172,17 +171,14 @@ class TabularEncoder(BaseEstimator):
             0 for missing values. Indicators are inputs of the network in their own
             right.
         """
-        n_numeric = standardised.shape[1]
-        n_inputs = n_numeric + len(self.indicator_mean_)
+        n_numeric, n_inputs = standardised.shape[1], self._n_inputs
         result = jacobian[:, :, :n_inputs].copy()
-        slope = np.nan_to_num(bound_slope(standardised))
+        slope = bound_slope(standardised)
+        slope[np.isnan(slope)] = 0.0
         result[:, :, :n_numeric] *= slope[:, None]
-        ramps = jacobian[:, :, n_inputs : n_inputs + len(self.ramps_.source_)]
-        ramps = ramps * self.ramps_.slope(standardised)[:, None]
-        # Ramps are sorted by source, so that each column's are one block.
-        sources, starts = np.unique(self.ramps_.source_, return_index=True)
-        if len(sources):
-            result[:, :, sources] += np.add.reduceat(ramps, starts, axis=2)
+        if len(self.ramps_.source_):
+            ramps = jacobian[:, :, n_inputs:] * self.ramps_.slope(standardised)[:, None]
+            result[:, :, self.ramps_.columns_] += self.ramps_.sum_by_column(ramps)
         return result
 
     def user_jacobian(self, jacobian, standardised):

@@ -5,9 +5,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import erf, expit
 
-# Rows go through the layers in chunks of about this many activations, which stay in
-# cache.
-_CHUNK = 2**16
+# So many numbers stay in cache from one operation to the next.
+_IN_CACHE = 2**16
 
 
 class FittedNetwork(NamedTuple):
@@ -142,6 +141,9 @@ class FoldedNetwork:
         heads = heads[heads.any(axis=(1, 2))]
         self._head = heads.reshape(-1, self.n_outputs)
         self._coefs = [_side_by_side(deep.coefs[0]), *deep.coefs[1:-1]]
+        self._transposed = [
+            np.ascontiguousarray(coefs.swapaxes(-1, -2)) for coefs in self._coefs
+        ]
         self._intercepts = [intercept.ravel() for intercept in deep.intercepts[:-1]]
         if deep.activation == "polynomial":
             self._activations = [_Polynomial(a) for a in deep.polynomial_coefs]
@@ -159,11 +161,8 @@ class FoldedNetwork:
         -------
         ndarray of shape (n, n_outputs)
         """
-        outputs = np.empty((len(x), self.n_outputs))
-        for rows in self._chunks(len(x), 1):
-            h, _ = self._hidden(x[rows], with_slopes=False)
-            outputs[rows] = self._read_out(x[rows], h)
-        return outputs
+        h, _ = self._hidden(x, with_slopes=False)
+        return self._read_out(x, h)
 
     def outputs_and_jacobian(self, x):
         """Value and exact Jacobian, in one pass.
@@ -180,22 +179,33 @@ class FoldedNetwork:
         outputs : ndarray of shape (n, n_outputs)
         jacobian : ndarray of shape (n, n_outputs, n_inputs)
         """
-        outputs = np.empty((len(x), self.n_outputs))
-        jacobian = np.empty((len(x), self.n_outputs, self.n_inputs))
-        in_reverse = self._is_reverse_cheaper()
-        walk = self._reverse if in_reverse else self._forward
-        copies = self.n_outputs if in_reverse else self.n_inputs
-        for rows in self._chunks(len(x), copies):
-            h, slopes = self._hidden(x[rows], with_slopes=True)
-            outputs[rows] = self._read_out(x[rows], h)
-            hidden_part = walk(slopes) if slopes else 0.0
-            np.add(hidden_part, self._linear.T, out=jacobian[rows])
-        return outputs, jacobian
+        h, slopes = self._hidden(x, with_slopes=True)
+        if slopes:
+            walk = self._reverse if self._is_reverse_cheaper() else self._forward
+            jacobian = walk(slopes)
+        else:
+            jacobian = np.zeros((len(x), self.n_outputs, self.n_inputs))
+        jacobian += self._linear.T
+        return self._read_out(x, h), jacobian
 
-    def _chunks(self, n, copies):
-        units = max((len(b) for b in self._intercepts), default=1)
-        size = max(1, _CHUNK // (copies * units))
-        return [slice(start, start + size) for start in range(0, n, size)]
+    def rows_at_once(self, with_jacobian):
+        """Rows to pass at a time, so that what is computed from them stays in cache.
+
+        Parameters
+        ----------
+        with_jacobian : bool
+            For :meth:`outputs_and_jacobian` instead of :meth:`outputs`.
+
+        Returns
+        -------
+        int
+        """
+        per_row = max((len(intercept) for intercept in self._intercepts), default=1)
+        if with_jacobian:
+            in_reverse = self._is_reverse_cheaper()
+            copies = self.n_outputs if in_reverse else self.n_inputs
+            per_row = max(copies * per_row, self.n_outputs * self.n_inputs)
+        return max(1, _IN_CACHE // per_row)
 
     def _hidden(self, x, with_slopes):
         """Last hidden units, (n, units), and slopes of all hidden layers."""
@@ -228,11 +238,11 @@ class FoldedNetwork:
         """Jacobian of the hidden layers' part: its rows walk back to the inputs."""
         n, n_outputs = len(slopes[0]), self.n_outputs
         rows = self._head.T * slopes[-1][:, None]
-        for coefs, slope in zip(self._coefs[:0:-1], slopes[-2::-1], strict=True):
-            rows = _times(rows.reshape(n * n_outputs, -1), coefs.swapaxes(1, 2))
+        for coefs, slope in zip(self._transposed[:0:-1], slopes[-2::-1], strict=True):
+            rows = _times(rows.reshape(n * n_outputs, -1), coefs)
             rows = rows.reshape(n, n_outputs, -1)
             rows *= slope[:, None]
-        rows = rows.reshape(n * n_outputs, -1) @ self._coefs[0].T
+        rows = rows.reshape(n * n_outputs, -1) @ self._transposed[0]
         return rows.reshape(n, n_outputs, self.n_inputs)
 
     def _forward(self, slopes):
@@ -288,21 +298,29 @@ class _Polynomial:
     """
 
     def __init__(self, coefs):
-        self._coefs = _side_by_side(coefs)
-        self._slope_coefs = np.arange(1, len(self._coefs) + 1)[:, None] * self._coefs
+        self._highest, *self._lower = _side_by_side(coefs)[::-1]
 
     def __call__(self, z, with_slope):
-        """Values, for which ``z`` is overwritten, and derivatives."""
-        slope = _horner(self._slope_coefs, z) if with_slope else None
-        return np.multiply(_horner(self._coefs, z), z, out=z), slope
-
-
-def _horner(coefs, z):
-    value, space = np.broadcast_to(coefs[-1], z.shape), np.empty_like(z)
-    for coef in coefs[-2::-1]:
-        value = np.multiply(value, z, out=space)
-        value += coef
-    return value
+        """Values and, if asked for, derivatives; by Horner's scheme."""
+        value = z * self._highest
+        if not with_slope:
+            for coef in self._lower:
+                value += coef
+                value *= z
+            return value, None
+        if not self._lower:
+            return value, np.broadcast_to(self._highest, z.shape)
+        # With q = value / z so far, the derivative is q + z q'. The first product is
+        # one for both.
+        slope, value = value, value + self._lower[0]
+        slope += value
+        value *= z
+        for coef in self._lower[1:]:
+            value += coef
+            slope *= z
+            slope += value
+            value *= z
+        return value, slope
 
 
 def _relu(z, with_slope):

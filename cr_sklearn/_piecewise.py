@@ -41,6 +41,8 @@ class PiecewiseLinear:
         Position of each ramp's column.
     lower_, upper_ : ndarray of shape (n_ramps,)
         Where it rises.
+    columns_ : ndarray of shape (n_columns_with_ramps,)
+        Positions of the columns that have ramps.
     mean_ : ndarray of shape (n_ramps,)
         Its training mean, before it is taken off.
     """
@@ -70,6 +72,8 @@ class PiecewiseLinear:
         self.source_ = np.array(source, dtype=int)
         self.lower_, self.upper_ = np.array(knots, dtype=float).reshape(-1, 2).T
         self.mean_ = np.concatenate([np.empty(0), *means])
+        # Ramps are sorted by source, so that each column's are one block.
+        self.columns_, self._starts = np.unique(self.source_, return_index=True)
         self._width = self.upper_ - self.lower_
         self._steepness = _RISE / self._width
         return self
@@ -94,6 +98,20 @@ class PiecewiseLinear:
         rising = self.lower_ <= given
         rising &= given < self.upper_
         return rising * self._steepness
+
+    def sum_by_column(self, ramps):
+        """Add up what each column's ramps have.
+
+        Parameters
+        ----------
+        ramps : ndarray of shape (..., n_ramps)
+            At least one.
+
+        Returns
+        -------
+        ndarray of shape (..., n_columns_with_ramps)
+        """
+        return np.add.reduceat(ramps, self._starts, axis=-1)
 
 
 def _knots(column, weight, n_ramps):

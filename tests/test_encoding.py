@@ -1,5 +1,7 @@
 """The encoder: every kind of column, and a derivative in the user's units."""
 
+import tracemalloc
+
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -120,6 +122,54 @@ def test_pandas_and_polars_encode_alike(mixed_frame):
     _, from_pandas, _ = encode(frame)
     _, from_polars, _ = encode(pl.from_pandas(frame))
     np.testing.assert_allclose(from_pandas, from_polars)
+
+
+@pytest.mark.parametrize("convert", [lambda frame: frame, pl.from_pandas])
+def test_numbers_read_as_a_block_are_those_read_one_by_one(convert):
+    """A block has one dtype; what it does to its columns must be nothing."""
+    frame = pd.DataFrame(
+        {
+            "whole": np.array([2**53, -1, 0]),
+            "half": np.array([0.1, np.nan, 3.0], dtype=np.float32),
+            "nullable": pd.array([1, None, 3], dtype="Int64"),
+            "flag": [True, False, True],
+            "text": ["a", "b", "c"],
+            "tiny": np.array([1, 2, 3], dtype=np.int8),
+        }
+    )
+    columns = read_columns(convert(frame))
+    for features in ([0, 1, 2, 3, 5], [5, 1], [0, 2]):
+        one_by_one = [columns.numeric([feature]) for feature in features]
+        np.testing.assert_array_equal(
+            columns.numeric(features), np.concatenate(one_by_one, axis=1)
+        )
+
+
+def test_fitting_makes_no_copy_of_a_large_table():
+    """A table that fills half of the memory must leave room for the fit."""
+    X = np.random.default_rng(0).normal(size=(10_000, 100)).astype(np.float32)
+    columns, weight = read_columns(X), np.ones(len(X))
+    tracemalloc.start()
+    try:
+        TabularEncoder().fit(columns, weight)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < X.nbytes / 2
+
+
+def test_codes_of_equal_values_are_equal():
+    """Categories are told apart by value, as dicts do it, whatever holds them."""
+    rng = np.random.default_rng(0)
+    numbers = rng.integers(0, 5, 50).astype(float)
+    numbers[::7] = np.nan
+    for values in (numbers, numbers.astype(object), numbers.astype(str)):
+        levels, codes = read_columns(values[:, None]).factorize(0)
+        present = codes >= 0
+        np.testing.assert_array_equal(levels[codes[present]], values[present])
+        assert len(set(levels)) == len(levels)
+        if values.dtype.kind != "U":
+            np.testing.assert_array_equal(~present, np.isnan(numbers))
 
 
 def test_unseen_and_missing_categories_share_the_bucket():
@@ -315,6 +365,12 @@ def test_columns_of_the_largest_numbers_can_be_fitted():
             {"categorical_features": [0]},
             TypeError,
             r"types \['int', 'str'\]",
+        ),
+        (
+            pd.DataFrame({"a": [["x"], ["y"]]}),
+            {},
+            TypeError,
+            "Column 'a' holds categories that can't be told apart: unhashable",
         ),
         (pl.LazyFrame({"a": [1]}), {}, TypeError, "collect"),
         (pd.DataFrame({"a": []}), {}, ValueError, "0 sample"),

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.func import jacrev
 
-from cr_sklearn import _inference, _weights
+from cr_sklearn import _weights
 from cr_sklearn._inference import FittedNetwork
 from cr_sklearn.nn import ACTIVATIONS, PackedNetwork, dreg
 
@@ -91,17 +91,6 @@ def test_the_cheaper_mode_is_taken(monkeypatch, n_inputs, n_outputs, mode):
     expected = torch.stack([jacrev(outputs)(row) for row in torch.from_numpy(x)])
     _, jacobian = folded.outputs_and_jacobian(x)
     np.testing.assert_allclose(jacobian, expected.detach(), rtol=1e-10, atol=1e-12)
-
-
-def test_chunks_do_not_change_the_result(monkeypatch):
-    """Memory is bounded by chunks; a seam in the predictions would be a bug."""
-    folded = make_pair()[1].folded()
-    x = np.random.default_rng(0).normal(size=(50, 4))
-    whole = folded.outputs(x), *folded.outputs_and_jacobian(x)
-    monkeypatch.setattr(_inference, "_CHUNK", 100)
-    cut = folded.outputs(x), *folded.outputs_and_jacobian(x)
-    for one, two in zip(whole, cut, strict=True):
-        np.testing.assert_allclose(one, two, rtol=1e-12, atol=1e-14)
 
 
 def test_weights_survive_the_way_to_numpy_and_back():
