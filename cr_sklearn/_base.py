@@ -261,7 +261,7 @@ class BaseChainzRule(FitMixin, CallbackSupportMixin, BaseEstimator, metaclass=AB
         columns = self._read(X)
         size = self._network.rows_at_once(with_jacobian)
         results, done = None, 0
-        for batch in columns.batches(self._rows_at_once()):
+        for batch in columns.batches(self._rows_encoded_at_once()):
             encoded, standardised = self._encoder.transform(batch)
             for start in range(0, batch.n_rows, size):
                 rows = slice(start, start + size)
@@ -294,7 +294,7 @@ class BaseChainzRule(FitMixin, CallbackSupportMixin, BaseEstimator, metaclass=AB
             validate_data(self, columns.native, reset=False, skip_check_array=True)
         return columns
 
-    def _rows_at_once(self):
+    def _rows_encoded_at_once(self):
         if self.batch_size_predict == "auto":
             return max(1, _BATCH_VALUES // self._encoder.n_encoded_)
         # It may have been set after the fit, which checks parameters.
