@@ -110,7 +110,9 @@ class BaseChainzRule(FitMixin, CallbackSupportMixin, BaseEstimator, metaclass=AB
         """
 
         def in_users_units(encoded, standardised):
-            _, jacobian = self._network.outputs_and_jacobian(encoded)
+            _, jacobian = self._outputs_and_jacobian(
+                self._network, encoded, standardised
+            )
             return (self._encoder.user_jacobian(jacobian, standardised),)
 
         [jacobian] = self._by_batch(X, in_users_units, with_jacobian=True)
@@ -259,7 +261,9 @@ class BaseChainzRule(FitMixin, CallbackSupportMixin, BaseEstimator, metaclass=AB
         tuple of ndarray of shape (n_samples, ...)
         """
         columns = self._read(X)
-        size = self._network.rows_at_once(with_jacobian)
+        size = self._network.rows_at_once(
+            self._encoder.n_standardised if with_jacobian else None
+        )
         results, done = None, 0
         for batch in columns.batches(self._rows_encoded_at_once()):
             encoded, standardised = self._encoder.transform(batch)
@@ -302,7 +306,14 @@ class BaseChainzRule(FitMixin, CallbackSupportMixin, BaseEstimator, metaclass=AB
             self.batch_size_predict, "batch_size_predict", Integral, min_val=1
         )
 
-    def _outputs_and_sensitivity(self, network, encoded, standardised):
+    def _outputs_and_jacobian(self, network, encoded, standardised):
+        """Outputs, and their Jacobian by the standardised inputs."""
+        if network.is_forward_cheaper(self._encoder.n_standardised):
+            tangents = self._encoder.tangents(standardised)
+            return network.outputs_and_tangents(encoded, tangents)
         outputs, jacobian = network.outputs_and_jacobian(encoded)
-        jacobian = self._encoder.standardised_jacobian(jacobian, standardised)
+        return outputs, self._encoder.standardised_jacobian(jacobian, standardised)
+
+    def _outputs_and_sensitivity(self, network, encoded, standardised):
+        outputs, jacobian = self._outputs_and_jacobian(network, encoded, standardised)
         return outputs, np.sqrt(np.einsum("nki,nki->n", jacobian, jacobian))

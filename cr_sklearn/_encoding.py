@@ -119,7 +119,7 @@ class TabularEncoder(BaseEstimator):
             len(self.numeric_features_),
             weight,
         )
-        n_encoded = self._n_inputs + len(self.ramps_.source_)
+        n_encoded = self.n_standardised + len(self.ramps_.source_)
         self.n_encoded_ = max(n_encoded, 1)
         return self
 
@@ -134,7 +134,7 @@ class TabularEncoder(BaseEstimator):
         """
         numeric = columns.numeric(self._declared_numeric)
         standardised = self._standardise(np.take(numeric, self._used, axis=1))
-        n_numeric, n_inputs = len(self.numeric_features_), self._n_inputs
+        n_numeric, n_inputs = len(self.numeric_features_), self.n_standardised
         # A table of constants has one column, of zeros.
         encoded = np.zeros((len(numeric), self.n_encoded_))
         encoded[:, :n_numeric] = bound(standardised)
@@ -167,27 +167,51 @@ class TabularEncoder(BaseEstimator):
 
         Returns
         -------
-        ndarray of shape (n, n_outputs, n_numeric + n_indicators)
+        ndarray of shape (n, n_outputs, n_standardised)
             0 for missing values. Indicators are inputs of the network in their own
             right.
         """
-        n_numeric, n_inputs = standardised.shape[1], self._n_inputs
-        result = jacobian[:, :, :n_inputs].copy()
-        slope = bound_slope(standardised)
-        slope[np.isnan(slope)] = 0.0
-        result[:, :, :n_numeric] *= slope[:, None]
+        n_numeric = standardised.shape[1]
+        result = jacobian[:, :, : self.n_standardised].copy()
+        result[:, :, :n_numeric] *= self._bound_slope(standardised)[:, None]
         if len(self.ramps_.source_):
-            ramps = jacobian[:, :, n_inputs:] * self.ramps_.slope(standardised)[:, None]
+            ramps = jacobian[:, :, self.n_standardised :]
+            ramps = ramps * self.ramps_.slope(standardised)[:, None]
             result[:, :, self.ramps_.columns_] += self.ramps_.sum_by_column(ramps)
         return result
+
+    def tangents(self, standardised):
+        """Derivative of the encoded columns, to be carried through the network.
+
+        Parameters
+        ----------
+        standardised : ndarray of shape (n, n_numeric)
+            From :meth:`transform`.
+
+        Returns
+        -------
+        ndarray of shape (n, n_standardised, n_encoded_)
+        """
+        n, n_numeric = standardised.shape
+        n_inputs = self.n_standardised
+        tangents = np.zeros((n, n_inputs, self.n_encoded_))
+        own = np.arange(n_inputs)
+        tangents[:, own, own] = 1.0
+        own = own[:n_numeric]
+        tangents[:, own, own] = self._bound_slope(standardised)
+        ramps = n_inputs + np.arange(len(self.ramps_.source_))
+        tangents[:, self.ramps_.source_, ramps] = self.ramps_.slope(standardised)
+        return tangents
 
     def user_jacobian(self, jacobian, standardised):
         """Jacobian by source column in the user's units.
 
         Parameters
         ----------
-        jacobian, standardised
-            As in :meth:`standardised_jacobian`.
+        jacobian : ndarray of shape (n, n_outputs, n_standardised)
+            From :meth:`standardised_jacobian`.
+        standardised : ndarray of shape (n, n_numeric)
+            From :meth:`transform`.
 
         Returns
         -------
@@ -197,16 +221,21 @@ class TabularEncoder(BaseEstimator):
         """
         by_column = np.zeros((*jacobian.shape[:2], self.n_features_in_))
         by_column[:, :, self.is_categorical_] = np.nan
-        numeric = self.standardised_jacobian(jacobian, standardised)
-        numeric = numeric[:, :, : standardised.shape[1]] / self.scale_
+        numeric = jacobian[:, :, : standardised.shape[1]] / self.scale_
         missing = np.isnan(standardised)[:, None]
         by_column[:, :, self.numeric_features_] = np.where(missing, np.nan, numeric)
         return by_column
 
     @property
-    def _n_inputs(self):
-        """Encoded columns before the ramps."""
+    def n_standardised(self):
+        """Numeric columns that vary, and indicators: what is encoded but ramps."""
         return len(self.numeric_features_) + len(self.indicator_mean_)
+
+    @staticmethod
+    def _bound_slope(standardised):
+        slope = bound_slope(standardised)
+        slope[np.isnan(slope)] = 0.0
+        return slope
 
     def _standardise(self, values, position=slice(None)):
         # Far out, an overflow to infinity would still have the right sign.

@@ -165,10 +165,7 @@ class FoldedNetwork:
         return self._read_out(x, h)
 
     def outputs_and_jacobian(self, x):
-        """Value and exact Jacobian, in one pass.
-
-        The Jacobian is taken in reverse mode, or in forward mode where that needs fewer
-        multiplications: with more outputs than inputs, in general.
+        """Value and exact Jacobian, in reverse mode.
 
         Parameters
         ----------
@@ -181,31 +178,73 @@ class FoldedNetwork:
         """
         h, slopes = self._hidden(x, with_slopes=True)
         if slopes:
-            walk = self._reverse if self._is_reverse_cheaper() else self._forward
-            jacobian = walk(slopes)
+            jacobian = self._walk_back(slopes)
         else:
             jacobian = np.zeros((len(x), self.n_outputs, self.n_inputs))
         jacobian += self._linear.T
         return self._read_out(x, h), jacobian
 
-    def rows_at_once(self, with_jacobian):
+    def outputs_and_tangents(self, x, tangents):
+        """Value, and exact Jacobian times tangents of the inputs, in forward mode.
+
+        Parameters
+        ----------
+        x : ndarray of shape (n, n_inputs)
+        tangents : ndarray of shape (n, n_tangents, n_inputs)
+
+        Returns
+        -------
+        outputs : ndarray of shape (n, n_outputs)
+        tangents : ndarray of shape (n, n_outputs, n_tangents)
+            Of the outputs.
+        """
+        h, slopes = self._hidden(x, with_slopes=True)
+        n, n_tangents = tangents.shape[:2]
+        carried = tangents.reshape(n * n_tangents, self.n_inputs)
+        of_outputs = carried @ self._linear
+        for coefs, slope in zip(self._coefs, slopes, strict=True):
+            carried = _times(carried, coefs)
+            by_row = carried.reshape(n, n_tangents, carried.shape[1])
+            by_row *= slope[:, None]
+        if slopes:
+            of_outputs += carried @ self._head
+        of_outputs = of_outputs.reshape(n, n_tangents, self.n_outputs)
+        return self._read_out(x, h), of_outputs.swapaxes(1, 2)
+
+    def is_forward_cheaper(self, n_tangents):
+        """Compare the multiplications of both modes in matrix products.
+
+        Parameters
+        ----------
+        n_tangents : int
+            Directions by which the derivative is wanted.
+        """
+        if not self._coefs:
+            return False
+        inner = sum(coefs.size for coefs in self._coefs)
+        reverse = self.n_outputs * inner
+        forward = n_tangents * (inner + self._head.size)
+        return forward < reverse
+
+    def rows_at_once(self, n_tangents=None):
         """Rows to pass at a time, so that what is computed from them stays in cache.
 
         Parameters
         ----------
-        with_jacobian : bool
-            For :meth:`outputs_and_jacobian` instead of :meth:`outputs`.
+        n_tangents : int or None, default=None
+            Directions by which the derivative is wanted, in the cheaper mode. None if
+            it is not.
 
         Returns
         -------
         int
         """
         per_row = max((len(intercept) for intercept in self._intercepts), default=1)
-        if with_jacobian:
-            in_reverse = self._is_reverse_cheaper()
-            copies = self.n_outputs if in_reverse else self.n_inputs
-            per_row = max(copies * per_row, self.n_outputs * self.n_inputs)
-        return max(1, _IN_CACHE // per_row)
+        if n_tangents is not None:
+            is_forward = self.is_forward_cheaper(n_tangents)
+            copies = n_tangents if is_forward else self.n_outputs
+            per_row = copies * max(per_row, self.n_inputs)
+        return max(1, _IN_CACHE // max(per_row, 1))
 
     def _hidden(self, x, with_slopes):
         """Last hidden units, (n, units), and slopes of all hidden layers."""
@@ -225,16 +264,7 @@ class FoldedNetwork:
             outputs += h @ self._head
         return outputs
 
-    def _is_reverse_cheaper(self):
-        """Compare the multiplications of both modes in matrix products, for a row."""
-        if not self._coefs:
-            return True
-        first, *between = [coefs.size for coefs in self._coefs]
-        reverse = self.n_outputs * (sum(between) + first)
-        forward = self.n_inputs * (sum(between) + self._head.size)
-        return reverse <= forward
-
-    def _reverse(self, slopes):
+    def _walk_back(self, slopes):
         """Jacobian of the hidden layers' part: its rows walk back to the inputs."""
         n, n_outputs = len(slopes[0]), self.n_outputs
         rows = self._head.T * slopes[-1][:, None]
@@ -244,17 +274,6 @@ class FoldedNetwork:
             rows *= slope[:, None]
         rows = rows.reshape(n * n_outputs, -1) @ self._transposed[0]
         return rows.reshape(n, n_outputs, self.n_inputs)
-
-    def _forward(self, slopes):
-        """The same from the other side: tangents of the inputs walk to the outputs."""
-        n, n_inputs = len(slopes[0]), self.n_inputs
-        tangents = self._coefs[0] * slopes[0][:, None]
-        for coefs, slope in zip(self._coefs[1:], slopes[1:], strict=True):
-            tangents = _times(tangents.reshape(n * n_inputs, -1), coefs)
-            tangents = tangents.reshape(n, n_inputs, -1)
-            tangents *= slope[:, None]
-        columns = tangents.reshape(n * n_inputs, -1) @ self._head
-        return columns.reshape(n, n_inputs, self.n_outputs).swapaxes(1, 2)
 
 
 def tail_ratio(sensitivity):
@@ -281,9 +300,9 @@ def _times(h, coefs):
     members, n_in, n_out = coefs.shape
     result = np.empty((len(h), members * n_out))
     np.matmul(
-        h.reshape(-1, members, n_in).swapaxes(0, 1),
+        h.reshape(len(h), members, n_in).swapaxes(0, 1),
         coefs,
-        out=result.reshape(-1, members, n_out).swapaxes(0, 1),
+        out=result.reshape(len(h), members, n_out).swapaxes(0, 1),
     )
     return result
 

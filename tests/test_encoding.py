@@ -235,7 +235,10 @@ def test_derivative_of_the_encoding_agrees_with_differences():
     encoder, _, standardised = encode(x, fitted_on=train)
     n = encoder.n_encoded_
     unit = np.broadcast_to(np.eye(n), (30, n, n))
-    jacobian = encoder.user_jacobian(unit, standardised)
+    jacobian = encoder.standardised_jacobian(unit, standardised)
+    tangents = encoder.tangents(standardised)
+    np.testing.assert_array_equal(tangents.swapaxes(1, 2), jacobian)
+    jacobian = encoder.user_jacobian(jacobian, standardised)
     for feature in range(2):
         step = 1e-5 * np.eye(2)[feature]
         above, below = (
@@ -286,10 +289,9 @@ def test_a_missing_value_is_the_average_ramp():
 def test_entries_without_a_derivative_are_nan():
     """A zero would claim that the prediction does not depend on them."""
     frame = pd.DataFrame({"c": ["a", "b", "a"], "x": [1.0, np.nan, 3.0], "k": 1.0})
-    encoder, encoded, standardised = encode(frame)
-    jacobian = encoder.user_jacobian(np.ones((3, 1, encoded.shape[1])), standardised)[
-        :, 0
-    ]
+    encoder, _, standardised = encode(frame)
+    unit = np.ones((3, 1, encoder.n_standardised))
+    jacobian = encoder.user_jacobian(unit, standardised)[:, 0]
     np.testing.assert_array_equal(
         np.isnan(jacobian),
         [[True, False, False], [True, True, False], [True, False, False]],

@@ -63,34 +63,29 @@ def test_outputs_and_jacobian_are_those_of_the_torch_network(
         np.testing.assert_allclose(value, wanted, rtol=1e-10, atol=1e-12)
 
 
-@pytest.mark.parametrize("hidden", [(6,), (6, 5), (5, 6, 4)], ids=str)
+@pytest.mark.parametrize("hidden", [(), (6,), (6, 5), (5, 6, 4)], ids=str)
 @pytest.mark.parametrize("activation", ACTIVATIONS)
-def test_both_modes_give_the_same_jacobian(activation, hidden):
+def test_both_modes_give_the_same_derivative(activation, hidden):
     """Which of them runs is a matter of cost; the other one is the check."""
-    _, fitted = make_pair(hidden, activation)
-    folded = fitted.folded()
-    _, slopes = folded._hidden(np.random.default_rng(0).normal(size=(7, 4)), True)
-    np.testing.assert_allclose(
-        folded._forward(slopes), folded._reverse(slopes), rtol=1e-10, atol=1e-12
-    )
+    folded = make_pair(hidden, activation)[1].folded()
+    rng = np.random.default_rng(0)
+    x, tangents = rng.normal(size=(7, 4)), rng.normal(size=(7, 3, 4))
+    outputs, jacobian = folded.outputs_and_jacobian(x)
+    forward = folded.outputs_and_tangents(x, tangents)
+    expected = (outputs, jacobian @ tangents.swapaxes(1, 2))
+    for value, wanted in zip(forward, expected, strict=True):
+        np.testing.assert_allclose(value, wanted, rtol=1e-10, atol=1e-12)
 
 
-@pytest.mark.parametrize("n_inputs, n_outputs, mode", [(4, 2, "r"), (2, 9, "f")])
-def test_the_cheaper_mode_is_taken(monkeypatch, n_inputs, n_outputs, mode):
-    """Ten classes of two columns cost five times as much from the wrong side."""
-    network, fitted = make_pair(n_inputs=n_inputs, n_outputs=n_outputs)
-    folded = fitted.folded()
-    dearer = "_forward" if mode == "r" else "_reverse"
-    monkeypatch.setattr(folded, dearer, None)
-    x = np.random.default_rng(0).normal(size=(3, n_inputs))
-    weights = torch.from_numpy(fitted.member_weights)
-
-    def outputs(row):
-        return torch.tensordot(weights, network(row.expand(1, -1)), 1)[0]
-
-    expected = torch.stack([jacrev(outputs)(row) for row in torch.from_numpy(x)])
-    _, jacobian = folded.outputs_and_jacobian(x)
-    np.testing.assert_allclose(jacobian, expected.detach(), rtol=1e-10, atol=1e-12)
+def test_the_mode_of_fewer_multiplications_is_taken():
+    """Nine outputs of two inputs cost twice as much from the wrong side."""
+    few = make_pair(n_inputs=4, n_outputs=2)[1].folded()
+    many = make_pair(n_inputs=2, n_outputs=9)[1].folded()
+    # Of 3 members, by layer: 2 x (72 + 90) < 4 x (72 + 90 + 30)
+    assert not few.is_forward_cheaper(4)
+    # 9 x (36 + 90) > 2 x (36 + 90 + 135)
+    assert many.is_forward_cheaper(2)
+    assert not make_pair(hidden=())[1].folded().is_forward_cheaper(1)
 
 
 def test_weights_survive_the_way_to_numpy_and_back():

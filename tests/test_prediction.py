@@ -12,6 +12,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from cr_sklearn import ChainzRuleClassifier, _inference
+from cr_sklearn._columns import read_columns
 
 METHODS = ["predict", "predict_proba", "decision_function", "jacobian", "sensitivity"]
 TABLES = {
@@ -122,6 +123,25 @@ def test_sensitivities_beside_probabilities_are_those_of_their_own_call(n_classe
     probabilities, sensitivity = model.predict_proba(X, return_sensitivity=True)
     np.testing.assert_allclose(probabilities, model.predict_proba(X), rtol=1e-12)
     np.testing.assert_array_equal(sensitivity, model.sensitivity(X))
+
+
+def test_many_classes_of_few_columns_have_the_same_derivatives(mixed_frame):
+    """Tangents of the columns are then carried forward instead of rows back."""
+    frame, _ = mixed_frame
+    X = frame[["income", "owner"]]
+    y = np.random.default_rng(0).permutation(np.arange(len(X)) % 20)
+    model = small(n_bins=3, max_iter=20).fit(X, y)
+    encoder, network = model._encoder, model._network
+    assert network.is_forward_cheaper(encoder.n_standardised)
+    encoded, standardised = encoder.transform(read_columns(X))
+    _, jacobian = network.outputs_and_jacobian(encoded)
+    jacobian = encoder.standardised_jacobian(jacobian, standardised)
+    np.testing.assert_allclose(
+        model.sensitivity(X), np.linalg.norm(jacobian, axis=(1, 2)), rtol=1e-10
+    )
+    np.testing.assert_allclose(
+        model.jacobian(X), encoder.user_jacobian(jacobian, standardised), atol=1e-12
+    )
 
 
 def test_a_pipeline_hands_the_question_for_sensitivities_on(moons):
