@@ -79,6 +79,13 @@ class _Columns:
     def numeric(self, features):
         """Columns as a float64 matrix with NaN for missing values.
 
+        The matrix may be the user's own: it must not be written to.
+
+        Parameters
+        ----------
+        features : sequence of int
+            Positions; if all columns are meant, in their order.
+
         Raises
         ------
         ValueError
