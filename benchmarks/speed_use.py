@@ -57,14 +57,12 @@ def predict(rounds):
     rows = np.random.default_rng(0).integers(len(X), size=N_PREDICT_ROWS)
     many = X.iloc[rows].reset_index(drop=True)
 
-    def both():
-        model.predict_proba(many)
-        model.sensitivity(many)
-
     seconds = take_turns(
         {
             "predict_proba": lambda: model.predict_proba(many),
-            "predict_proba and sensitivity": both,
+            "predict_proba and sensitivity": lambda: model.predict_proba(
+                many, return_sensitivity=True
+            ),
             "jacobian": lambda: model.jacobian(many),
         },
         rounds,

@@ -6,7 +6,7 @@ from numbers import Integral, Real
 
 import numpy as np
 from sklearn.base import BaseEstimator
-from sklearn.utils import column_or_1d
+from sklearn.utils import check_scalar, column_or_1d
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import (
     _check_sample_weight,
@@ -16,9 +16,12 @@ from sklearn.utils.validation import (
 )
 
 from cr_sklearn._callbacks import CallbackSupportMixin
-from cr_sklearn._columns import read_columns
+from cr_sklearn._columns import ArrayColumns, read_columns
 from cr_sklearn._fitting import FitMixin, TrainingRows
 from cr_sklearn._inference import tail_ratio
+
+# Encoded values in a batch of rows to predict (4 MB).
+_BATCH_VALUES = 2**19
 
 
 def unchanged_on_error(method):
@@ -71,6 +74,10 @@ class BaseChainzRule(FitMixin, CallbackSupportMixin, BaseEstimator, metaclass=AB
         "tol": [Interval(Real, 0, None, closed="left")],
         "categorical_features": ["array-like", StrOptions({"from_dtype"}), None],
         "n_bins": [Interval(Integral, 0, None, closed="left")],
+        "batch_size_predict": [
+            StrOptions({"auto"}),
+            Interval(Integral, 1, None, closed="left"),
+        ],
         "device": [str],
         "dtype": [StrOptions({"auto", "float32", "float64"})],
         "random_state": ["random_state"],
@@ -101,9 +108,15 @@ class BaseChainzRule(FitMixin, CallbackSupportMixin, BaseEstimator, metaclass=AB
             classes. NaN where there is no derivative: for categorical columns and
             for missing values. 0 for columns that were constant in training.
         """
-        encoded, standardised = self._encode(X)
-        jacobian = self._fitted_network().jacobian(encoded)
-        return self._encoder.user_jacobian(jacobian, standardised)
+
+        def in_users_units(encoded, standardised):
+            _, jacobian = self._outputs_and_jacobian(
+                self._network, encoded, standardised
+            )
+            return (self._encoder.user_jacobian(jacobian, standardised),)
+
+        [jacobian] = self._by_batch(X, in_users_units, with_jacobian=True)
+        return jacobian
 
     def sensitivity(self, X):
         r"""How strongly each prediction leans on its inputs.
@@ -127,8 +140,15 @@ class BaseChainzRule(FitMixin, CallbackSupportMixin, BaseEstimator, metaclass=AB
         Inputs far outside the training data are bounded before the network, so that
         their sensitivity tends to zero: it reads as calm there without being so.
         """
-        encoded, standardised = self._encode(X)
-        return self._sensitivity(self._fitted_network(), encoded, standardised)
+
+        def norms(encoded, standardised):
+            _, sensitivity = self._outputs_and_sensitivity(
+                self._network, encoded, standardised
+            )
+            return (sensitivity,)
+
+        [sensitivity] = self._by_batch(X, norms, with_jacobian=True)
+        return sensitivity
 
     def tail_ratio(self, X):
         r"""Tail ratio of the sensitivities of a batch.
@@ -178,19 +198,122 @@ class BaseChainzRule(FitMixin, CallbackSupportMixin, BaseEstimator, metaclass=AB
             return rows.take(kept)
         return TrainingRows(columns, y, weight, groups, kept)
 
-    def _encode(self, X):
-        """Encoded and standardised inputs of a fitted estimator."""
-        check_is_fitted(self)
-        columns = read_columns(X)
-        validate_data(self, columns.native, reset=False, skip_check_array=True)
-        return self._encoder.transform(columns)
+    def __getstate__(self):
+        # A file holds the weights once, as they are in the public attributes.
+        state = dict(super().__getstate__())
+        state.pop("_network", None)
+        return state
+
+    def __setstate__(self, state):
+        super().__setstate__(state)
+        if "coefs_" in state:
+            self._network = self._fitted_network().folded()
 
     def _outputs(self, X):
         """Weighted sum of the members' outputs, (n_samples, n_outputs)."""
-        encoded, _ = self._encode(X)
-        return self._fitted_network().outputs(encoded)
+        return self._from_outputs(X, np.asarray)
 
-    def _sensitivity(self, network, encoded, standardised):
-        jacobian = network.jacobian(encoded)
-        jacobian = self._encoder.standardised_jacobian(jacobian, standardised)
-        return np.linalg.norm(jacobian, axis=(1, 2))
+    def _from_outputs(self, X, function, return_sensitivity=False):
+        """What a function makes of the outputs, with sensitivities if asked for.
+
+        Parameters
+        ----------
+        X : array-like or dataframe of shape (n_samples, n_features)
+        function : callable
+            Of the outputs of a batch of rows, (n, n_outputs) -> (n, ...).
+        return_sensitivity : bool, default=False
+
+        Returns
+        -------
+        ndarray of shape (n_samples, ...)
+        sensitivity : ndarray of shape (n_samples,)
+            Only if ``return_sensitivity`` is True.
+        """
+        if return_sensitivity:
+
+            def compute(encoded, standardised):
+                outputs, sensitivity = self._outputs_and_sensitivity(
+                    self._network, encoded, standardised
+                )
+                return function(outputs), sensitivity
+
+            return self._by_batch(X, compute, with_jacobian=True)
+
+        def compute(encoded, standardised):
+            return (function(self._network.outputs(encoded)),)
+
+        [result] = self._by_batch(X, compute, with_jacobian=False)
+        return result
+
+    def _by_batch(self, X, compute, with_jacobian):
+        """Arrays by row; a batch of rows is encoded at a time, and computed in parts.
+
+        Parameters
+        ----------
+        X : array-like or dataframe of shape (n_samples, n_features)
+        compute : callable
+            ``(encoded, standardised) -> tuple of ndarray of shape (n, ...)``.
+        with_jacobian : bool
+            Whether it takes Jacobians of the network.
+
+        Returns
+        -------
+        tuple of ndarray of shape (n_samples, ...)
+        """
+        columns = self._read(X)
+        size = self._network.rows_at_once(
+            self._encoder.n_standardised if with_jacobian else None
+        )
+        results, done = None, 0
+        for batch in columns.batches(self._rows_encoded_at_once()):
+            encoded, standardised = self._encoder.transform(batch)
+            for start in range(0, batch.n_rows, size):
+                rows = slice(start, start + size)
+                parts = compute(encoded[rows], standardised[rows])
+                n_new = len(parts[0])
+                if n_new == columns.n_rows:
+                    return parts
+                if results is None:
+                    results = tuple(
+                        np.empty((columns.n_rows, *part.shape[1:]), part.dtype)
+                        for part in parts
+                    )
+                for result, part in zip(results, parts, strict=True):
+                    result[done : done + n_new] = part
+                done += n_new
+        return results
+
+    def _read(self, X):
+        """Columns of a table that is like that of the fit."""
+        # Tags and names are asked for only where they can matter: that takes longer
+        # than predicting a row.
+        if not hasattr(self, "_network"):
+            check_is_fitted(self)
+        columns = read_columns(X)
+        if (
+            not isinstance(columns, ArrayColumns)
+            or columns.n_features != self.n_features_in_
+            or hasattr(self, "feature_names_in_")
+        ):
+            validate_data(self, columns.native, reset=False, skip_check_array=True)
+        return columns
+
+    def _rows_encoded_at_once(self):
+        if self.batch_size_predict == "auto":
+            return max(1, _BATCH_VALUES // self._encoder.n_encoded_)
+        # It may have been set after the fit, which checks parameters.
+        return check_scalar(
+            self.batch_size_predict, "batch_size_predict", Integral, min_val=1
+        )
+
+    def _outputs_and_jacobian(self, network, encoded, standardised):
+        """Outputs, and their Jacobian by the standardised inputs."""
+        if network.is_forward_cheaper(self._encoder.n_standardised):
+            tangents = self._encoder.tangents(standardised)
+            return network.outputs_and_tangents(encoded, tangents)
+        outputs, jacobian = network.outputs_and_jacobian(encoded)
+        return outputs, self._encoder.standardised_jacobian(jacobian, standardised)
+
+    def _outputs_and_sensitivity(self, network, encoded, standardised):
+        outputs, jacobian = self._outputs_and_jacobian(network, encoded, standardised)
+        return outputs, np.sqrt(np.einsum("nki,nki->n", jacobian, jacobian))

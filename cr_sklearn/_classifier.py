@@ -100,6 +100,12 @@ class ChainzRuleClassifier(ClassifierMixin, BaseChainzRule):
         thresholds. All columns together have at most 512. 0 leaves it out; the
         predictions are then infinitely differentiable in the numeric columns. With
         ramps the Jacobian jumps at the quantiles, where it is that to the right.
+    batch_size_predict : "auto" or int, default="auto"
+        Rows that are encoded at a time in every method that predicts. It bounds the
+        memory beside the result and changes nothing else. "auto" is as many as have
+        2**19 encoded values (4 MB). Through the networks go as many of them at a time
+        as stay in cache, which depends on the number of networks, their units and, for
+        Jacobians, on inputs and outputs.
     device : str, default="cpu"
         Device on which torch trains, such as "cuda". The fitted model is in NumPy
         arrays and predicts anywhere.
@@ -217,6 +223,7 @@ class ChainzRuleClassifier(ClassifierMixin, BaseChainzRule):
         class_weight=None,
         categorical_features="from_dtype",
         n_bins=8,
+        batch_size_predict="auto",
         device="cpu",
         dtype="auto",
         random_state=None,
@@ -242,6 +249,7 @@ class ChainzRuleClassifier(ClassifierMixin, BaseChainzRule):
         self.class_weight = class_weight
         self.categorical_features = categorical_features
         self.n_bins = n_bins
+        self.batch_size_predict = batch_size_predict
         self.device = device
         self.dtype = dtype
         self.random_state = random_state
@@ -331,22 +339,25 @@ class ChainzRuleClassifier(ClassifierMixin, BaseChainzRule):
         outputs = self._outputs(X)
         return outputs[:, 0] if outputs.shape[1] == 1 else outputs
 
-    def predict_proba(self, X):
+    def predict_proba(self, X, return_sensitivity=False):
         """Class probabilities.
 
         Parameters
         ----------
         X : array-like or dataframe of shape (n_samples, n_features)
+        return_sensitivity : bool, default=False
+            Whether to return :meth:`sensitivity` as well, at less than the cost of a
+            call of its own. A pipeline hands it on:
+            ``pipeline.predict_proba(X, return_sensitivity=True)``.
 
         Returns
         -------
         probabilities : ndarray of shape (n_samples, n_classes)
             Columns in the order of ``classes_``.
+        sensitivity : ndarray of shape (n_samples,)
+            Logits per standard deviation. Only if ``return_sensitivity`` is True.
         """
-        logits = self.decision_function(X)
-        if logits.ndim == 1:
-            return np.column_stack([expit(-logits), expit(logits)])
-        return softmax(logits, axis=1)
+        return self._from_outputs(X, self._probabilities, return_sensitivity)
 
     def predict_log_proba(self, X):
         """Logarithms of the class probabilities.
@@ -373,8 +384,9 @@ class ChainzRuleClassifier(ClassifierMixin, BaseChainzRule):
         -------
         labels : ndarray of shape (n_samples,)
         """
-        codes = self._predict_codes(self._outputs(X))
-        return self.classes_[codes]
+        return self._from_outputs(
+            X, lambda outputs: self.classes_[self._predict_codes(outputs)]
+        )
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -409,6 +421,11 @@ class ChainzRuleClassifier(ClassifierMixin, BaseChainzRule):
         from cr_sklearn.nn import CrossEntropy
 
         return CrossEntropy()
+
+    def _probabilities(self, outputs):
+        if outputs.shape[1] == 1:
+            return expit(np.concatenate([-outputs, outputs], axis=1))
+        return softmax(outputs, axis=1)
 
     def _predict_codes(self, outputs):
         if outputs.shape[1] == 1:

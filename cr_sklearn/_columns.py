@@ -33,7 +33,9 @@ def read_columns(X):
             "required. Use X.toarray(), after reducing the number of columns (for "
             "example with sklearn.decomposition.TruncatedSVD) if that is too large."
         )
-    # Asking narwhals takes as long as predicting a row.
+    # Asking narwhals or scikit-learn takes as long as predicting a row.
+    if type(X) is np.ndarray and X.dtype.kind == "f" and X.ndim == 2 and X.size:
+        return ArrayColumns(X)
     if not isinstance(X, np.ndarray):
         frame = nw.from_native(X, pass_through=True)
         if isinstance(frame, nw.LazyFrame):
@@ -53,10 +55,36 @@ class _Columns:
     native : dataframe or ndarray
         The user's table.
     n_rows, n_features : int
+    first_row : int
+        Position of the first row in the whole table, for messages.
     """
+
+    first_row = 0
+
+    def batches(self, size):
+        """Cut the table into batches of at most ``size`` rows.
+
+        Yields
+        ------
+        FrameColumns or ArrayColumns
+        """
+        if size >= self.n_rows:
+            yield self
+            return
+        for start in range(0, self.n_rows, size):
+            batch = self.take(slice(start, start + size))
+            batch.first_row = start
+            yield batch
 
     def numeric(self, features):
         """Columns as a float64 matrix with NaN for missing values.
+
+        The matrix may be the user's own: it must not be written to.
+
+        Parameters
+        ----------
+        features : sequence of int
+            Positions; if all columns are meant, in their order.
 
         Raises
         ------
@@ -64,22 +92,48 @@ class _Columns:
             If a value is infinite, or is no number.
         """
         matrix = np.empty((self.n_rows, len(features)))
-        for position, feature in enumerate(features):
-            matrix[:, position] = self._as_float(feature)
-        infinite = np.isinf(matrix)
-        if infinite.any():
-            row, position = np.argwhere(infinite)[0]
-            raise ValueError(
-                f"Input X contains infinity: column {self.label(features[position])}, "
-                f"row {row}. Replace infinite values, for example by NaN, which is "
-                "treated as missing."
-            )
+        self._fill(matrix, features)
+        self._refuse_infinity(matrix, features)
         return matrix
 
-    def categorical(self, feature):
-        """Values of a column as objects, and which of them are missing."""
-        values = np.asarray(self._values(feature)).astype(object)
-        return values, is_missing(values)
+    def factorize(self, feature):
+        """Distinct values of a column and where they are.
+
+        Returns
+        -------
+        levels : ndarray of object
+            Without missing values.
+        codes : ndarray of int of shape (n_rows,)
+            Position in ``levels`` of each row's value; -1 where it is missing.
+
+        Raises
+        ------
+        TypeError
+            If a value can't be a category, such as a list.
+        """
+        values = np.asarray(self._values(feature))
+        if values.dtype.kind in "fiub":
+            levels, codes = np.unique(values, return_inverse=True)
+            levels = levels.astype(object)
+        else:
+            position = {}
+            try:
+                codes = np.array(
+                    [
+                        position.setdefault(value, len(position))
+                        for value in values.astype(object).tolist()
+                    ]
+                )
+            except TypeError as error:
+                raise TypeError(
+                    f"Column {self.label(feature)} holds categories that can't be "
+                    f"told apart: {error}. Convert it, for example with .astype(str)."
+                ) from error
+            levels = np.fromiter(position, dtype=object, count=len(position))
+        missing = is_missing(levels)
+        if missing.any():
+            codes = np.where(missing, -1, np.cumsum(~missing) - 1)[codes]
+        return levels[~missing], codes
 
     def categorical_mask(self, categorical_features):
         """Which columns are categorical.
@@ -131,6 +185,20 @@ class _Columns:
             f"dtype {given.dtype}."
         )
 
+    def _fill(self, matrix, features):
+        for position, feature in enumerate(features):
+            matrix[:, position] = self._as_float(feature)
+
+    def _refuse_infinity(self, matrix, features):
+        infinite = np.isinf(matrix)
+        if infinite.any():
+            row, position = np.argwhere(infinite)[0]
+            raise ValueError(
+                f"Input X contains infinity: column {self.label(features[position])}, "
+                f"row {self.first_row + row}. Replace infinite values, for example by "
+                "NaN, which is treated as missing."
+            )
+
     def _as_float(self, feature):
         values = np.asarray(self._values(feature))
         if values.dtype.kind in "fiub":
@@ -151,7 +219,8 @@ class _Columns:
 
     def _object_is_categorical(self, feature):
         """Decide for a column of Python objects by what it holds."""
-        values, missing = self.categorical(feature)
+        values = np.asarray(self._values(feature)).astype(object)
+        missing = is_missing(values)
         kinds = {
             "bool"
             if isinstance(value, (bool, np.bool_))
@@ -172,8 +241,10 @@ class _Columns:
 class FrameColumns(_Columns):
     """Columns of a dataframe."""
 
-    def __init__(self, frame):
+    def __init__(self, frame, dtypes=None):
         self._frame = frame
+        self._names = frame.columns
+        self._dtypes = frame.schema.dtypes() if dtypes is None else dtypes
         self.native = frame.to_native()
         self.n_rows, self.n_features = frame.shape
         if self.n_features == 0:
@@ -189,26 +260,43 @@ class FrameColumns(_Columns):
 
     def take(self, rows):
         """The table of these rows."""
-        return FrameColumns(self._frame[rows])
+        return FrameColumns(self._frame[rows], self._dtypes)
 
     def label(self, feature):
         """Name of a column, for messages."""
-        return repr(self._frame.columns[feature])
+        return repr(self._names[feature])
 
     def _values(self, feature):
-        return self._frame[:, int(feature)].to_numpy()
+        return self._frame.get_column(self._names[feature]).to_numpy()
+
+    def _fill(self, matrix, features):
+        # Many columns of numbers are read much faster as one block than one by one.
+        positions = [
+            position
+            for position, feature in enumerate(features)
+            if self._dtypes[feature].is_integer() or self._dtypes[feature].is_float()
+        ]
+        if len(positions) < 2:
+            super()._fill(matrix, features)
+            return
+        block = self._frame
+        if len(positions) < self.n_features:
+            block = block[:, [int(features[position]) for position in positions]]
+        matrix[:, positions] = block.to_numpy()
+        for position in set(range(len(features))).difference(positions):
+            matrix[:, position] = self._as_float(features[position])
 
     def _position(self, name):
-        if name not in self._frame.columns:
+        if name not in self._names:
             raise ValueError(
                 f"categorical_features names {name!r}, which is no column of X. "
-                f"Columns: {list(self._frame.columns)}."
+                f"Columns: {self._names}."
             )
-        return self._frame.columns.index(name)
+        return self._names.index(name)
 
     def _categorical_from_dtype(self):
         mask = []
-        for feature, dtype in enumerate(self._frame.schema.dtypes()):
+        for feature, dtype in enumerate(self._dtypes):
             if dtype == nw.Object:
                 mask.append(self._object_is_categorical(feature))
             else:
@@ -232,15 +320,14 @@ class ArrayColumns(_Columns):
         return str(feature)
 
     def numeric(self, features):
-        if self.native.dtype.kind in "fiub" and len(features) == self.n_features:
-            # The whole array at once; scikit-learn's message for infinity.
-            return check_array(
-                self.native,
-                dtype=np.float64,
-                ensure_all_finite="allow-nan",
-                input_name="X",
-            )
-        return super().numeric(features)
+        if self.native.dtype.kind not in "fiub":
+            return super().numeric(features)
+        matrix = self.native
+        if len(features) < self.n_features:
+            matrix = matrix[:, features]
+        matrix = matrix.astype(np.float64, copy=False)
+        self._refuse_infinity(matrix, features)
+        return matrix
 
     def _values(self, feature):
         return self.native[:, feature]

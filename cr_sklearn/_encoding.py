@@ -34,7 +34,8 @@ def bound_slope(v):
     >>> bound_slope(np.array([0.0, 4.0])).round(3).tolist()
     [1.0, 0.216]
     """
-    return np.hypot(1.0, v / BOUND) ** -3.0
+    spread = np.hypot(1.0, v / BOUND)
+    return 1.0 / (spread * spread * spread)
 
 
 class TabularEncoder(BaseEstimator):
@@ -97,20 +98,28 @@ class TabularEncoder(BaseEstimator):
         """
         self.n_features_in_ = columns.n_features
         self.is_categorical_ = columns.categorical_mask(self.categorical_features)
-        self._fit_numeric(columns.numeric(self._declared_numeric), weight)
-        self.ramps_ = PiecewiseLinear(self.n_bins)
-        self.ramps_.fit(self._standardise(columns), weight)
+        weights = self._fit_numeric(columns, weight)
         self.categories_, self.missing_bucket_ = {}, {}
         for feature in np.flatnonzero(self.is_categorical_).tolist():
-            values, missing = columns.categorical(feature)
-            categories = _sorted_categories(values[~missing], columns.label(feature))
-            if len(categories) + missing.any() > 1:
+            levels, codes = columns.factorize(feature)
+            categories = _sorted_categories(levels, columns.label(feature))
+            some_missing = bool((codes < 0).any())
+            n_indicators = len(categories) + some_missing
+            if n_indicators > 1:
                 self.categories_[feature] = categories
-                self.missing_bucket_[feature] = bool(missing.any())
-        indicators = self.indicators(columns)
-        self.indicator_mean_ = np.average(indicators, axis=0, weights=weight)
-        n_ramps = len(self.ramps_.source_)
-        n_encoded = len(self.numeric_features_) + indicators.shape[1] + n_ramps
+                self.missing_bucket_[feature] = some_missing
+                positions = self._positions(feature, levels, codes)
+                weights.append(np.bincount(positions, weight, n_indicators))
+        self.indicator_mean_ = np.concatenate([np.empty(0), *weights]) / weight.sum()
+        self.ramps_ = PiecewiseLinear(self.n_bins).fit(
+            (
+                self._standardise(columns.numeric([feature])[:, 0], position)
+                for position, feature in enumerate(self.numeric_features_)
+            ),
+            len(self.numeric_features_),
+            weight,
+        )
+        n_encoded = self.n_standardised + len(self.ramps_.source_)
         self.n_encoded_ = max(n_encoded, 1)
         return self
 
@@ -123,15 +132,28 @@ class TabularEncoder(BaseEstimator):
         standardised : ndarray of shape (n, n_numeric)
             Numeric values before the bound, NaN where missing.
         """
-        standardised = self._standardise(columns)
-        blocks = [
-            np.nan_to_num(bound(standardised)),
-            np.nan_to_num(self.indicators(columns) - self.indicator_mean_),
-            self.ramps_.transform(standardised),
-        ]
-        if not any(block.shape[1] for block in blocks):
-            blocks = [np.zeros((len(standardised), 1))]
-        return np.concatenate(blocks, axis=1), standardised
+        numeric = columns.numeric(self._declared_numeric)
+        standardised = self._standardise(np.take(numeric, self._used, axis=1))
+        n_numeric, n_inputs = len(self.numeric_features_), self.n_standardised
+        # A table of constants has one column, of zeros.
+        encoded = np.zeros((len(numeric), self.n_encoded_))
+        encoded[:, :n_numeric] = bound(standardised)
+        start = n_numeric + len(self.missing_features_)
+        encoded[:, n_numeric:start] = np.isnan(
+            np.take(numeric, self._sometimes_missing, axis=1)
+        )
+        for feature, categories in self.categories_.items():
+            positions = self._positions(feature, *columns.factorize(feature))
+            stop = start + len(categories) + self.missing_bucket_[feature]
+            known = np.flatnonzero(positions >= 0)
+            encoded[known, start + positions[known]] = 1.0
+            encoded[positions < 0, start:stop] = np.nan
+            start = stop
+        encoded[:, n_numeric:n_inputs] -= self.indicator_mean_
+        if len(self.ramps_.source_):
+            encoded[:, n_inputs:] = self.ramps_.transform(standardised)
+        encoded[np.isnan(encoded)] = 0.0
+        return encoded, standardised
 
     def standardised_jacobian(self, jacobian, standardised):
         """Jacobian by standardised numeric columns and by indicators.
@@ -145,30 +167,51 @@ class TabularEncoder(BaseEstimator):
 
         Returns
         -------
-        ndarray of shape (n, n_outputs, n_numeric + n_indicators)
+        ndarray of shape (n, n_outputs, n_standardised)
             0 for missing values. Indicators are inputs of the network in their own
             right.
         """
         n_numeric = standardised.shape[1]
-        n_inputs = n_numeric + len(self.indicator_mean_)
-        result = jacobian[:, :, :n_inputs].copy()
-        slope = np.nan_to_num(bound_slope(standardised))
-        result[:, :, :n_numeric] *= slope[:, None]
-        ramps = jacobian[:, :, n_inputs : n_inputs + len(self.ramps_.source_)]
-        ramps = ramps * self.ramps_.slope(standardised)[:, None]
-        # Ramps are sorted by source, so that each column's are one block.
-        sources, starts = np.unique(self.ramps_.source_, return_index=True)
-        if len(sources):
-            result[:, :, sources] += np.add.reduceat(ramps, starts, axis=2)
+        result = jacobian[:, :, : self.n_standardised].copy()
+        result[:, :, :n_numeric] *= self._bound_slope(standardised)[:, None]
+        if len(self.ramps_.source_):
+            ramps = jacobian[:, :, self.n_standardised :]
+            ramps = ramps * self.ramps_.slope(standardised)[:, None]
+            result[:, :, self.ramps_.columns_] += self.ramps_.sum_by_column(ramps)
         return result
+
+    def tangents(self, standardised):
+        """Derivative of the encoded columns, to be carried through the network.
+
+        Parameters
+        ----------
+        standardised : ndarray of shape (n, n_numeric)
+            From :meth:`transform`.
+
+        Returns
+        -------
+        ndarray of shape (n, n_standardised, n_encoded_)
+        """
+        n, n_numeric = standardised.shape
+        n_inputs = self.n_standardised
+        tangents = np.zeros((n, n_inputs, self.n_encoded_))
+        own = np.arange(n_inputs)
+        tangents[:, own, own] = 1.0
+        own = own[:n_numeric]
+        tangents[:, own, own] = self._bound_slope(standardised)
+        ramps = n_inputs + np.arange(len(self.ramps_.source_))
+        tangents[:, self.ramps_.source_, ramps] = self.ramps_.slope(standardised)
+        return tangents
 
     def user_jacobian(self, jacobian, standardised):
         """Jacobian by source column in the user's units.
 
         Parameters
         ----------
-        jacobian, standardised
-            As in :meth:`standardised_jacobian`.
+        jacobian : ndarray of shape (n, n_outputs, n_standardised)
+            From :meth:`standardised_jacobian`.
+        standardised : ndarray of shape (n, n_numeric)
+            From :meth:`transform`.
 
         Returns
         -------
@@ -178,64 +221,83 @@ class TabularEncoder(BaseEstimator):
         """
         by_column = np.zeros((*jacobian.shape[:2], self.n_features_in_))
         by_column[:, :, self.is_categorical_] = np.nan
-        numeric = self.standardised_jacobian(jacobian, standardised)
-        numeric = numeric[:, :, : standardised.shape[1]] / self.scale_
+        numeric = jacobian[:, :, : standardised.shape[1]] / self.scale_
         missing = np.isnan(standardised)[:, None]
         by_column[:, :, self.numeric_features_] = np.where(missing, np.nan, numeric)
         return by_column
 
     @property
-    def _declared_numeric(self):
-        return np.flatnonzero(~self.is_categorical_)
+    def n_standardised(self):
+        """Numeric columns that vary, and indicators: what is encoded but ramps."""
+        return len(self.numeric_features_) + len(self.indicator_mean_)
 
-    def _standardise(self, columns):
-        numeric = columns.numeric(self._declared_numeric)
-        used = np.searchsorted(self._declared_numeric, self.numeric_features_)
+    @staticmethod
+    def _bound_slope(standardised):
+        slope = bound_slope(standardised)
+        slope[np.isnan(slope)] = 0.0
+        return slope
+
+    def _standardise(self, values, position=slice(None)):
         # Far out, an overflow to infinity would still have the right sign.
         with np.errstate(over="ignore"):
-            standardised = (numeric[:, used] - self.center_) / self.scale_
-        return np.clip(standardised, -FAR_OUT, FAR_OUT)
+            values = (values - self.center_[position]) / self.scale_[position]
+        np.maximum(values, -FAR_OUT, out=values)
+        return np.minimum(values, FAR_OUT, out=values)
 
-    @np.errstate(over="ignore")  # an infinite spread makes a column constant
-    def _fit_numeric(self, numeric, weight):
-        present = ~np.isnan(numeric)
-        lower, center, upper = weighted_quantile(numeric, (0.25, 0.5, 0.75), weight)
-        scale = (upper - lower) / 1.349
-        total = np.maximum(weight @ present, weight.min())
-        deviation = np.where(present, numeric - center, 0.0)
+    def _fit_numeric(self, columns, weight):
+        """Centre and scale, and the weight of the missing values where there are some.
+
+        Column by column, so that no second copy of a large table is made.
+        """
+        self._declared_numeric = np.flatnonzero(~self.is_categorical_)
+        used, center, scale = [], [], []
+        sometimes_missing, weights = [], []
+        for position, feature in enumerate(self._declared_numeric):
+            column = columns.numeric([feature])[:, 0]
+            missing = np.isnan(column)
+            if missing.all():
+                continue
+            if missing.any():
+                sometimes_missing.append(position)
+                weights.append(np.bincount(missing, weight)[1:])
+            middle, spread, varies = _center_and_scale(column, weight)
+            if varies:
+                used.append(position)
+                center.append(middle)
+                scale.append(spread)
+        # Positions among the declared columns.
+        self._used = np.array(used, dtype=int)
+        self._sometimes_missing = np.array(sometimes_missing, dtype=int)
+        self.numeric_features_ = self._declared_numeric[self._used]
+        self.missing_features_ = self._declared_numeric[self._sometimes_missing]
+        self.center_, self.scale_ = np.array(center), np.array(scale)
+        return weights
+
+    def _positions(self, feature, levels, codes):
+        """Indicator of each row's category; -1 for none."""
+        known = {value: code for code, value in enumerate(self.categories_[feature])}
+        elsewhere = len(known) if self.missing_bucket_[feature] else -1
+        # The last one is for missing values, whose code is -1.
+        positions = [*(known.get(level, elsewhere) for level in levels), elsewhere]
+        return np.array(positions)[codes]
+
+
+@np.errstate(over="ignore")  # an infinite spread makes a column constant
+def _center_and_scale(column, weight):
+    """Of a column, and whether it varies."""
+    present = ~np.isnan(column)
+    lower, center, upper = weighted_quantile(
+        column[:, None], (0.25, 0.5, 0.75), weight
+    )[:, 0]
+    scale = (upper - lower) / 1.349
+    if not scale > 0:
+        total = weight @ present
+        deviation = np.where(present, column - center, 0.0)
         deviation -= present * (weight @ deviation / total)
-        spread = np.sqrt(weight @ deviation**2 / total)
-        scale = np.where(scale > 0, scale, spread)
-        # Below this, differences are rounding errors of a constant.
-        largest = np.abs(np.where(present, numeric, 0.0)).max(axis=0)
-        varies = scale > 4 * np.finfo(float).eps * largest
-        features = self._declared_numeric
-        self.numeric_features_ = features[varies]
-        self.center_, self.scale_ = center[varies], scale[varies]
-        sometimes_missing = present.any(axis=0) & ~present.all(axis=0)
-        self.missing_features_ = features[sometimes_missing]
-
-    def indicators(self, columns):
-        """Missing indicators, then one-hot blocks; rows of NaN for the unseen."""
-        missing = np.isnan(columns.numeric(self.missing_features_))
-        blocks = [missing.astype(float)]
-        for feature, categories in self.categories_.items():
-            has_bucket = self.missing_bucket_[feature]
-            position = {value: code for code, value in enumerate(categories)}
-            elsewhere = len(categories) if has_bucket else -1
-            values, missing = columns.categorical(feature)
-            codes = np.array(
-                [
-                    elsewhere if gone else position.get(value, elsewhere)
-                    for value, gone in zip(values, missing, strict=True)
-                ]
-            )
-            block = np.zeros((len(codes), len(categories) + has_bucket))
-            known = np.flatnonzero(codes >= 0)
-            block[known, codes[known]] = 1.0
-            block[codes < 0] = np.nan
-            blocks.append(block)
-        return np.concatenate(blocks, axis=1)
+        scale = np.sqrt(weight @ deviation**2 / total)
+    # Below this, differences are rounding errors of a constant.
+    largest = np.abs(column[present]).max()
+    return center, scale, scale > 4 * np.finfo(float).eps * largest
 
 
 def _sorted_categories(values, label):

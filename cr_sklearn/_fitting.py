@@ -247,14 +247,17 @@ class FitMixin:
     def _choose(self, search, outputs, training):
         """Keep the networks of the strengths that predict well out of fold."""
 
-        def sensitivity(network, rows):
+        def sensitivities(networks, rows):
             encoded, standardised = self._encoder.transform(training.columns.take(rows))
-            return self._sensitivity(network, encoded, standardised)
+            return [
+                self._outputs_and_sensitivity(one.folded(), encoded, standardised)[1]
+                for one in networks
+            ]
 
         _, target, weight = training
         network = self._fitted_network()
         choice = search.choose(
-            network, outputs, self._make_criterion(), target, weight, sensitivity
+            network, outputs, self._make_criterion(), target, weight, sensitivities
         )
         kept = network.take(choice.members)
         kept = kept._replace(member_weights=choice.weights)
@@ -399,4 +402,5 @@ def _network_attributes(network):
         "polynomial_coefs_": network.polynomial_coefs,
         "estimator_weights_": network.member_weights,
         "_activation": network.activation,
+        "_network": network.folded(),
     }

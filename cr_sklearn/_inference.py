@@ -5,8 +5,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import erf, expit
 
-# Rows are processed in chunks of about this many activations, to stay in cache.
-_CHUNK = 2**18
+# So many numbers stay in cache from one operation to the next.
+_IN_CACHE = 2**16
 
 
 class FittedNetwork(NamedTuple):
@@ -95,89 +95,185 @@ class FittedNetwork(NamedTuple):
             polynomial_coefs=zeros(other.polynomial_coefs),
         )
 
+    def folded(self):
+        """Return the function of the network, ready to be evaluated.
+
+        Returns
+        -------
+        FoldedNetwork
+        """
+        return FoldedNetwork(self)
+
+
+class FoldedNetwork:
+    r"""The weighted sum of a network's members, as one function.
+
+    .. math:: f(x) = A^T x + c + \sum_m w_m V_m^T h_m(x)
+
+    The linear maps of all members are one matrix :math:`A`, their last biases one
+    vector :math:`c`. Members whose hidden units do not reach the output, such as linear
+    ones among deep ones, have no part in the sum over m. The others stand side by side:
+    their units are the columns of one matrix, and a product with the first or the last
+    weights is one for all of them.
+
+    Parameters
+    ----------
+    network : FittedNetwork
+
+    Attributes
+    ----------
+    n_inputs, n_outputs : int
+    """
+
+    def __init__(self, network):
+        weights = network.member_weights
+        self._linear = np.tensordot(weights, network.skip_coef, 1)
+        self._intercept = weights @ network.intercepts[-1]
+        self.n_inputs, self.n_outputs = self._linear.shape
+        # (n_inputs, units), then (members, n_in, n_out) between hidden layers.
+        self._coefs, self._intercepts, self._activations = [], [], []
+        if not network.coefs:
+            return
+        heads = weights[:, None, None] * network.coefs[-1]
+        deep = network.take(np.flatnonzero(heads.any(axis=(1, 2))))
+        if not len(deep.skip_coef):
+            return
+        heads = heads[heads.any(axis=(1, 2))]
+        self._head = heads.reshape(-1, self.n_outputs)
+        self._coefs = [_side_by_side(deep.coefs[0]), *deep.coefs[1:-1]]
+        self._transposed = [
+            np.ascontiguousarray(coefs.swapaxes(-1, -2)) for coefs in self._coefs
+        ]
+        self._intercepts = [intercept.ravel() for intercept in deep.intercepts[:-1]]
+        if deep.activation == "polynomial":
+            self._activations = [_Polynomial(a) for a in deep.polynomial_coefs]
+        else:
+            self._activations = [_FIXED[deep.activation]] * len(self._coefs)
+
     def outputs(self, x):
-        """Weighted sum of the members' outputs.
+        """Value of the function.
 
         Parameters
         ----------
-        x : ndarray of shape (n, n_features)
+        x : ndarray of shape (n, n_inputs)
 
         Returns
         -------
         ndarray of shape (n, n_outputs)
         """
-        return np.concatenate([self._outputs_chunk(c) for c in self._chunks(x, 1)])
+        h, _ = self._hidden(x, with_slopes=False)
+        return self._read_out(x, h)
 
-    def jacobian(self, x):
-        """Exact Jacobian of :meth:`outputs`, in reverse mode.
-
-        Returns
-        -------
-        ndarray of shape (n, n_outputs, n_features)
-        """
-        n_outputs = self.skip_coef.shape[2]
-        parts = [self._jacobian_chunk(chunk) for chunk in self._chunks(x, n_outputs)]
-        return np.concatenate(parts)
-
-    def _chunks(self, x, copies):
-        width = max(weights.shape[2] for weights in [*self.coefs, self.skip_coef])
-        per_row = copies * len(self.skip_coef) * max(width, x.shape[1])
-        n_chunks = max(1, -(-len(x) * per_row // _CHUNK))
-        return np.array_split(x, min(n_chunks, len(x)))
-
-    def _outputs_chunk(self, x):
-        h = x
-        for layer in range(len(self.coefs) - 1):
-            h, _ = self._activate(layer, h @ self.coefs[layer] + self._bias(layer))
-        outputs = x @ self._linear() + self.member_weights @ self.intercepts[-1]
-        if self.coefs:
-            outputs += self._over_members(h[:, :, None], self.coefs[-1])[:, 0]
-        return outputs
-
-    def _jacobian_chunk(self, x):
-        linear = self._linear().T
-        if not self.coefs:
-            return np.broadcast_to(linear, (len(x), *linear.shape)).copy()
-        h, slopes = x, []
-        for layer in range(len(self.coefs) - 1):
-            z = h @ self.coefs[layer] + self._bias(layer)
-            h, slope = self._activate(layer, z, with_slope=True)
-            slopes.append(slope)
-        # (members, n, n_outputs, n_L): rows of the Jacobian, walked back to the input.
-        rows = self.coefs[-1].swapaxes(1, 2)[:, None] * slopes[-1][:, :, None]
-        for layer in range(len(slopes) - 1, 0, -1):
-            rows = rows @ self.coefs[layer].swapaxes(1, 2)[:, None]
-            rows = rows * slopes[layer - 1][:, :, None]
-        return self._over_members(rows, self.coefs[0].swapaxes(1, 2)) + linear
-
-    def _linear(self):
-        """Weighted sum of the members' linear maps, (n_features, n_outputs)."""
-        return np.tensordot(self.member_weights, self.skip_coef, 1)
-
-    def _over_members(self, rows, maps):
-        """Weighted sum of ``rows[m] @ maps[m]``, as one matrix product.
+    def outputs_and_jacobian(self, x):
+        """Value and exact Jacobian, in reverse mode.
 
         Parameters
         ----------
-        rows : ndarray of shape (members, n, k, n_in)
-        maps : ndarray of shape (members, n_in, n_out)
+        x : ndarray of shape (n, n_inputs)
 
         Returns
         -------
-        ndarray of shape (n, k, n_out)
+        outputs : ndarray of shape (n, n_outputs)
+        jacobian : ndarray of shape (n, n_outputs, n_inputs)
         """
-        members, n, k, n_in = rows.shape
-        weighted = rows * self.member_weights[:, None, None, None]
-        stacked = weighted.transpose(1, 2, 0, 3).reshape(n * k, members * n_in)
-        return (stacked @ maps.reshape(members * n_in, -1)).reshape(n, k, -1)
+        h, slopes = self._hidden(x, with_slopes=True)
+        if slopes:
+            jacobian = self._walk_back(slopes)
+        else:
+            jacobian = np.zeros((len(x), self.n_outputs, self.n_inputs))
+        jacobian += self._linear.T
+        return self._read_out(x, h), jacobian
 
-    def _bias(self, layer):
-        return self.intercepts[layer][:, None]
+    def outputs_and_tangents(self, x, tangents):
+        """Value, and exact Jacobian times tangents of the inputs, in forward mode.
 
-    def _activate(self, layer, z, with_slope=False):
-        if self.activation == "polynomial":
-            return _polynomial(self.polynomial_coefs[layer], z, with_slope)
-        return _FIXED[self.activation](z, with_slope)
+        Parameters
+        ----------
+        x : ndarray of shape (n, n_inputs)
+        tangents : ndarray of shape (n, n_tangents, n_inputs)
+
+        Returns
+        -------
+        outputs : ndarray of shape (n, n_outputs)
+        tangents : ndarray of shape (n, n_outputs, n_tangents)
+            Of the outputs.
+        """
+        h, slopes = self._hidden(x, with_slopes=True)
+        n, n_tangents = tangents.shape[:2]
+        carried = tangents.reshape(n * n_tangents, self.n_inputs)
+        of_outputs = carried @ self._linear
+        for coefs, slope in zip(self._coefs, slopes, strict=True):
+            carried = _times(carried, coefs)
+            by_row = carried.reshape(n, n_tangents, carried.shape[1])
+            by_row *= slope[:, None]
+        if slopes:
+            of_outputs += carried @ self._head
+        of_outputs = of_outputs.reshape(n, n_tangents, self.n_outputs)
+        return self._read_out(x, h), of_outputs.swapaxes(1, 2)
+
+    def is_forward_cheaper(self, n_tangents):
+        """Compare the multiplications of both modes in matrix products.
+
+        Parameters
+        ----------
+        n_tangents : int
+            Directions by which the derivative is wanted.
+        """
+        if not self._coefs:
+            return False
+        inner = sum(coefs.size for coefs in self._coefs)
+        reverse = self.n_outputs * inner
+        forward = n_tangents * (inner + self._head.size)
+        return forward < reverse
+
+    def rows_at_once(self, n_tangents=None):
+        """Rows to pass at a time, so that what is computed from them stays in cache.
+
+        Parameters
+        ----------
+        n_tangents : int or None, default=None
+            Directions by which the derivative is wanted, in the cheaper mode. None if
+            it is not.
+
+        Returns
+        -------
+        int
+        """
+        per_row = max((len(intercept) for intercept in self._intercepts), default=1)
+        if n_tangents is not None:
+            is_forward = self.is_forward_cheaper(n_tangents)
+            copies = n_tangents if is_forward else self.n_outputs
+            per_row = copies * max(per_row, self.n_inputs)
+        return max(1, _IN_CACHE // max(per_row, 1))
+
+    def _hidden(self, x, with_slopes):
+        """Last hidden units, (n, units), and slopes of all hidden layers."""
+        h, slopes = x, []
+        for coefs, intercept, activation in zip(
+            self._coefs, self._intercepts, self._activations, strict=True
+        ):
+            z = _times(h, coefs)
+            z += intercept
+            h, slope = activation(z, with_slopes)
+            slopes.append(slope)
+        return h, slopes
+
+    def _read_out(self, x, h):
+        outputs = x @ self._linear + self._intercept
+        if self._coefs:
+            outputs += h @ self._head
+        return outputs
+
+    def _walk_back(self, slopes):
+        """Jacobian of the hidden layers' part: its rows walk back to the inputs."""
+        n, n_outputs = len(slopes[0]), self.n_outputs
+        rows = self._head.T * slopes[-1][:, None]
+        for coefs, slope in zip(self._transposed[:0:-1], slopes[-2::-1], strict=True):
+            rows = _times(rows.reshape(n * n_outputs, -1), coefs)
+            rows = rows.reshape(n, n_outputs, -1)
+            rows *= slope[:, None]
+        rows = rows.reshape(n * n_outputs, -1) @ self._transposed[0]
+        return rows.reshape(n, n_outputs, self.n_inputs)
 
 
 def tail_ratio(sensitivity):
@@ -186,15 +282,64 @@ def tail_ratio(sensitivity):
     return float(np.quantile(sensitivity, 0.99) / mean) if mean > 0 else np.nan
 
 
-def _polynomial(coefs, z, with_slope):
-    a = coefs[:, :, None]
-    quotient, quotient_slope = a[:, -1], 0.0
-    for k in range(coefs.shape[1] - 2, -1, -1):
-        if with_slope:
-            quotient_slope = quotient_slope * z + quotient
-        quotient = quotient * z + a[:, k]
-    slope = quotient + quotient_slope * z if with_slope else None
-    return quotient * z, slope
+def _side_by_side(coefs):
+    """(members, n_in, n_out) -> (n_in, members * n_out)."""
+    return np.ascontiguousarray(coefs.swapaxes(0, 1).reshape(coefs.shape[1], -1))
+
+
+def _times(h, coefs):
+    """Units of all members, times one matrix or each member's own.
+
+    Parameters
+    ----------
+    h : ndarray of shape (n, n_in) or (n, members * n_in)
+    coefs : ndarray of shape (n_in, units) or (members, n_in, n_out)
+    """
+    if coefs.ndim == 2:
+        return h @ coefs
+    members, n_in, n_out = coefs.shape
+    result = np.empty((len(h), members * n_out))
+    np.matmul(
+        h.reshape(len(h), members, n_in).swapaxes(0, 1),
+        coefs,
+        out=result.reshape(len(h), members, n_out).swapaxes(0, 1),
+    )
+    return result
+
+
+class _Polynomial:
+    """Polynomials without a constant term, one for each unit.
+
+    Parameters
+    ----------
+    coefs : ndarray of shape (members, degree, n_units)
+        Of z, z^2, ...
+    """
+
+    def __init__(self, coefs):
+        self._highest, *self._lower = _side_by_side(coefs)[::-1]
+
+    def __call__(self, z, with_slope):
+        """Values and, if asked for, derivatives; by Horner's scheme."""
+        value = z * self._highest
+        if not with_slope:
+            for coef in self._lower:
+                value += coef
+                value *= z
+            return value, None
+        if not self._lower:
+            return value, np.broadcast_to(self._highest, z.shape)
+        # With q = value / z so far, the derivative is q + z q'. The first product is
+        # one for both.
+        slope, value = value, value + self._lower[0]
+        slope += value
+        value *= z
+        for coef in self._lower[1:]:
+            value += coef
+            slope *= z
+            slope += value
+            value *= z
+        return value, slope
 
 
 def _relu(z, with_slope):

@@ -1,5 +1,7 @@
 """Ramps between quantiles: thresholds that a smooth network can see."""
 
+from itertools import pairwise
+
 import numpy as np
 
 from cr_sklearn._quantiles import weighted_quantile
@@ -39,6 +41,8 @@ class PiecewiseLinear:
         Position of each ramp's column.
     lower_, upper_ : ndarray of shape (n_ramps,)
         Where it rises.
+    columns_ : ndarray of shape (n_columns_with_ramps,)
+        Positions of the columns that have ramps.
     mean_ : ndarray of shape (n_ramps,)
         Its training mean, before it is taken off.
     """
@@ -46,56 +50,84 @@ class PiecewiseLinear:
     def __init__(self, n_bins):
         self.n_bins = n_bins
 
-    def fit(self, values, weight):
+    def fit(self, columns, n_columns, weight):
         """Learn the knots.
 
         Parameters
         ----------
-        values : ndarray of shape (n, p)
-            NaN where missing.
+        columns : iterable of ndarray of shape (n,)
+            NaN where missing. Read one after the other.
+        n_columns : int
         weight : ndarray of shape (n,)
             Positive.
         """
-        n_columns = values.shape[1]
         n_ramps = min(self.n_bins, _MAX_RAMPS // max(n_columns, 1))
-        knots = [[]] * n_columns
+        source, knots, means = [], [], []
         if n_ramps > 1:
-            knots = _knots(values, weight, n_ramps)
-        counts = [max(len(t) - 1, 0) for t in knots]
-        self.source_ = np.repeat(np.arange(n_columns), counts)
-        self.lower_ = np.concatenate([np.empty(0), *(t[:-1] for t in knots)])
-        self.upper_ = np.concatenate([np.empty(0), *(t[1:] for t in knots)])
-        share = self._share(values)
-        present = ~np.isnan(share)
-        self.mean_ = weight @ np.where(present, share, 0.0) / (weight @ present)
+            for position, column in enumerate(columns):
+                ends = _knots(column, weight, n_ramps)
+                source += [position] * len(ends)
+                knots += ends
+                means.append(_mean_share(column, weight, ends))
+        self.source_ = np.array(source, dtype=int)
+        self.lower_, self.upper_ = np.array(knots, dtype=float).reshape(-1, 2).T
+        self.mean_ = np.concatenate([np.empty(0), *means])
+        # Ramps are sorted by source, so that each column's are one block.
+        self.columns_, self._starts = np.unique(self.source_, return_index=True)
+        self._width = self.upper_ - self.lower_
+        self._steepness = RISE / self._width
         return self
 
     def transform(self, values):
-        """Ramps of each row, (n, n_ramps)."""
-        return RISE * np.nan_to_num(self._share(values) - self.mean_)
+        """Ramps of each row, (n, n_ramps); NaN where missing."""
+        ramps = np.take(values, self.source_, axis=1)
+        ramps -= self.lower_
+        ramps /= self._width
+        np.maximum(ramps, 0.0, out=ramps)
+        np.minimum(ramps, 1.0, out=ramps)
+        ramps -= self.mean_
+        ramps *= RISE
+        return ramps
 
     def slope(self, values):
         """Derivative of each ramp by its column, (n, n_ramps); 0 where missing.
 
         At a knot it is the derivative to the right.
         """
-        given = values[:, self.source_]
-        rising = (self.lower_ <= given) & (given < self.upper_)
-        return np.where(rising, RISE / (self.upper_ - self.lower_), 0.0)
+        given = np.take(values, self.source_, axis=1)
+        rising = self.lower_ <= given
+        rising &= given < self.upper_
+        return rising * self._steepness
 
-    def _share(self, values):
-        given = values[:, self.source_]
-        return np.clip((given - self.lower_) / (self.upper_ - self.lower_), 0.0, 1.0)
+    def sum_by_column(self, ramps):
+        """Add up what each column's ramps have.
+
+        Parameters
+        ----------
+        ramps : ndarray of shape (..., n_ramps)
+            At least one.
+
+        Returns
+        -------
+        ndarray of shape (..., n_columns_with_ramps)
+        """
+        return np.add.reduceat(ramps, self._starts, axis=-1)
 
 
-def _knots(values, weight, n_ramps):
-    levels = np.arange(1, n_ramps) / n_ramps
-    inner = weighted_quantile(values, levels, weight)
-    knots = []
-    for column, quantiles in zip(values.T, inner.T, strict=True):
-        present = np.unique(column[~np.isnan(column)])
-        if len(present) > n_ramps + 1:
-            present = np.unique([present[0], *quantiles, present[-1]])
-        # One ramp alone is the column once more.
-        knots.append(present if len(present) > 2 else [])
-    return knots
+def _knots(column, weight, n_ramps):
+    """Lower and upper end of each ramp of a column."""
+    knots = np.unique(column[~np.isnan(column)])
+    if len(knots) > n_ramps + 1:
+        levels = np.arange(1, n_ramps) / n_ramps
+        inner = weighted_quantile(column[:, None], levels, weight)[:, 0]
+        knots = np.unique([knots[0], *inner, knots[-1]])
+    # One ramp alone is the column once more.
+    return list(pairwise(knots)) if len(knots) > 2 else []
+
+
+def _mean_share(column, weight, ends):
+    present = ~np.isnan(column)
+    column, weight = column[present], weight[present]
+    # One after the other, in little memory.
+    shares = (np.clip((column - low) / (high - low), 0.0, 1.0) for low, high in ends)
+    return [weight @ share / weight.sum() for share in shares]

@@ -196,7 +196,7 @@ class StrengthSearch:
             axis=1,
         )
 
-    def choose(self, network, outputs, criterion, target, weight, sensitivity):
+    def choose(self, network, outputs, criterion, target, weight, sensitivities):
         """Weight the candidates by what their networks predict out of fold.
 
         Parameters
@@ -209,8 +209,8 @@ class StrengthSearch:
             Data loss, as in :func:`cr_sklearn._training.train`.
         target, weight : ndarrays of n rows
             Encoded targets and sample weights.
-        sensitivity : callable
-            ``(network, rows) -> ndarray`` of the rows' sensitivities.
+        sensitivities : callable
+            ``(networks, rows) -> list of ndarray``, those of the rows for each network.
 
         Returns
         -------
@@ -221,13 +221,13 @@ class StrengthSearch:
         weights = stack(losses)
         members = np.flatnonzero(np.tile(weights, len(self.folds)))
         share = weights / weights.sum()
-        sensitivities = self._sensitivities(network, sensitivity)
+        of_rows = self._sensitivities(network, sensitivities)
         path = {
             "dreg_strength": self.candidates,
             "linear": self._linear,
             "log_loss": losses.single(),
-            "tail_ratio": np.array([tail_ratio(row) for row in sensitivities]),
-            "sensitivity": sensitivities.mean(axis=1),
+            "tail_ratio": np.array([tail_ratio(row) for row in of_rows]),
+            "sensitivity": of_rows.mean(axis=1),
             "weight": weights,
         }
         return Choice(
@@ -243,7 +243,7 @@ class StrengthSearch:
         n_candidates = len(self.candidates)
         return np.arange(n_candidates) + fold * n_candidates
 
-    def _sensitivities(self, network, sensitivity):
+    def _sensitivities(self, network, sensitivities):
         """Of held-out rows, (n_candidates, n_rows), each network with weight 1."""
         network = network._replace(member_weights=np.ones(len(self.strengths)))
         per_fold = max(1, _PATH_ROWS // len(self.folds))
@@ -251,12 +251,8 @@ class StrengthSearch:
         for number, fold in enumerate(self.folds):
             step = -(-len(fold.held_out) // per_fold)
             rows = fold.held_out[::step]
-            columns.append(
-                [
-                    sensitivity(network.take([member]), rows)
-                    for member in self._members_of(number)
-                ]
-            )
+            networks = [network.take([member]) for member in self._members_of(number)]
+            columns.append(sensitivities(networks, rows))
         return np.concatenate(columns, axis=1)
 
 

@@ -74,14 +74,15 @@ class TableInputs:
         self._numeric = _numeric_tensor(columns, encoder.numeric_features_).to(
             self.device
         )
-        # Of one byte each; a row of this table has no unseen category.
-        indicators = torch.empty(
-            (columns.n_rows, len(encoder.indicator_mean_)), dtype=torch.uint8
-        )
-        if indicators.shape[1]:
+        # Of one byte each; the encoding has seen all of their categories.
+        mean = encoder.indicator_mean_
+        indicators = torch.empty((columns.n_rows, len(mean)), dtype=torch.uint8)
+        if len(mean):
+            own = slice(len(encoder.center_), encoder.n_standardised)
             for rows in _pieces(columns.n_rows):
-                values = encoder.indicators(columns.take(rows))
-                indicators[rows] = torch.from_numpy(values.astype(np.uint8))
+                encoded, _ = encoder.transform(columns.take(rows))
+                values = np.rint(encoded[:, own] + mean).astype(np.uint8)
+                indicators[rows] = torch.from_numpy(values)
         self._indicators = indicators.to(self.device)
 
     def index_select(self, dim, index):

@@ -85,6 +85,7 @@ BAD_PARAMETERS = {
     "n_estimators": [0],
     "max_iter": [0],
     "batch_size": [0, "large"],
+    "batch_size_predict": [0, 2.5, "all"],
     "learning_rate_init": [0.0, -1.0],
     "weight_decay": [-1.0],
     "dropout": [1.0, -0.1],

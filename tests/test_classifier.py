@@ -11,6 +11,7 @@ from sklearn.metrics import log_loss
 from sklearn.model_selection import cross_val_score
 
 from cr_sklearn import ChainzRuleClassifier
+from cr_sklearn._columns import read_columns
 
 
 def small(**params):
@@ -345,9 +346,9 @@ def test_the_ensemble_averages_its_members(moons):
     X, y = moons
     model = small(n_estimators=3).fit(X, y)
     fitted = model._fitted_network()
-    encoded, _ = model._encode(X)
+    encoded, _ = model._encoder.transform(read_columns(X))
     alone = [
-        fitted.take([m])._replace(member_weights=np.ones(1)).outputs(encoded)
+        fitted.take([m])._replace(member_weights=np.ones(1)).folded().outputs(encoded)
         for m in range(3)
     ]
     assert not np.allclose(alone[0], alone[1])

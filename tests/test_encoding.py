@@ -1,5 +1,7 @@
 """The encoder: every kind of column, and a derivative in the user's units."""
 
+import tracemalloc
+
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -21,6 +23,10 @@ def encode(X, fitted_on=None, weight=None, **params):
     weight = np.ones(train.n_rows) if weight is None else weight
     encoder = TabularEncoder(**params).fit(train, weight)
     return encoder, *encoder.transform(read_columns(X))
+
+
+def fit_ramps(x):
+    return PiecewiseLinear(8).fit(x.T, x.shape[1], np.ones(len(x)))
 
 
 def test_bound_is_smooth_odd_and_bounded():
@@ -118,6 +124,54 @@ def test_pandas_and_polars_encode_alike(mixed_frame):
     np.testing.assert_allclose(from_pandas, from_polars)
 
 
+@pytest.mark.parametrize("convert", [lambda frame: frame, pl.from_pandas])
+def test_numbers_read_as_a_block_are_those_read_one_by_one(convert):
+    """A block has one dtype; what it does to its columns must be nothing."""
+    frame = pd.DataFrame(
+        {
+            "whole": np.array([2**53, -1, 0]),
+            "half": np.array([0.1, np.nan, 3.0], dtype=np.float32),
+            "nullable": pd.array([1, None, 3], dtype="Int64"),
+            "flag": [True, False, True],
+            "text": ["a", "b", "c"],
+            "tiny": np.array([1, 2, 3], dtype=np.int8),
+        }
+    )
+    columns = read_columns(convert(frame))
+    for features in ([0, 1, 2, 3, 5], [5, 1], [0, 2]):
+        one_by_one = [columns.numeric([feature]) for feature in features]
+        np.testing.assert_array_equal(
+            columns.numeric(features), np.concatenate(one_by_one, axis=1)
+        )
+
+
+def test_fitting_makes_no_copy_of_a_large_table():
+    """A table that fills half of the memory must leave room for the fit."""
+    X = np.random.default_rng(0).normal(size=(10_000, 100)).astype(np.float32)
+    columns, weight = read_columns(X), np.ones(len(X))
+    tracemalloc.start()
+    try:
+        TabularEncoder().fit(columns, weight)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < X.nbytes / 2
+
+
+def test_codes_of_equal_values_are_equal():
+    """Categories are told apart by value, as dicts do it, whatever holds them."""
+    rng = np.random.default_rng(0)
+    numbers = rng.integers(0, 5, 50).astype(float)
+    numbers[::7] = np.nan
+    for values in (numbers, numbers.astype(object), numbers.astype(str)):
+        levels, codes = read_columns(values[:, None]).factorize(0)
+        present = codes >= 0
+        np.testing.assert_array_equal(levels[codes[present]], values[present])
+        assert len(set(levels)) == len(levels)
+        if values.dtype.kind != "U":
+            np.testing.assert_array_equal(~present, np.isnan(numbers))
+
+
 def test_unseen_and_missing_categories_share_the_bucket():
     """With missing values in training, "unknown" has learned weights to go to."""
     train = pd.DataFrame({"c": ["a", "b", None, "a"]})
@@ -181,7 +235,10 @@ def test_derivative_of_the_encoding_agrees_with_differences():
     encoder, _, standardised = encode(x, fitted_on=train)
     n = encoder.n_encoded_
     unit = np.broadcast_to(np.eye(n), (30, n, n))
-    jacobian = encoder.user_jacobian(unit, standardised)
+    jacobian = encoder.standardised_jacobian(unit, standardised)
+    tangents = encoder.tangents(standardised)
+    np.testing.assert_array_equal(tangents.swapaxes(1, 2), jacobian)
+    jacobian = encoder.user_jacobian(jacobian, standardised)
     for feature in range(2):
         step = 1e-5 * np.eye(2)[feature]
         above, below = (
@@ -195,7 +252,7 @@ def test_derivative_of_the_encoding_agrees_with_differences():
 def test_ramps_add_up_to_a_rise_through_all_quantiles():
     """Each holds an eighth of the rows, whatever the distribution's tails."""
     x = np.random.default_rng(0).lognormal(0.0, 2.0, size=(4000, 1))
-    ramps = PiecewiseLinear(8).fit(x, np.ones(4000))
+    ramps = fit_ramps(x)
     assert len(ramps.source_) == 8
     rising = ramps.slope(x) > 0
     np.testing.assert_allclose(rising.mean(axis=0), 1 / 8, atol=0.01)
@@ -207,16 +264,16 @@ def test_ramps_add_up_to_a_rise_through_all_quantiles():
 def test_columns_of_few_values_have_a_ramp_between_any_two():
     """Ordered codes can then have any effect, like categories."""
     x = np.column_stack([np.arange(20) % 2, np.arange(20) % 3, np.arange(20) % 5])
-    ramps = PiecewiseLinear(8).fit(x.astype(float), np.ones(20))
+    ramps = fit_ramps(x.astype(float))
     assert ramps.source_.tolist() == [1, 1, 2, 2, 2, 2]
 
 
 def test_wide_tables_have_fewer_ramps():
     """Eight thousand inputs from a thousand columns would cost more than they tell."""
     x = np.random.default_rng(0).normal(size=(50, 200))
-    assert len(PiecewiseLinear(8).fit(x, np.ones(50)).source_) == 400
+    assert len(fit_ramps(x).source_) == 400
     x = np.tile(x, 2)
-    assert len(PiecewiseLinear(8).fit(x, np.ones(50)).source_) == 0
+    assert len(fit_ramps(x).source_) == 0
 
 
 def test_a_missing_value_is_the_average_ramp():
@@ -232,10 +289,9 @@ def test_a_missing_value_is_the_average_ramp():
 def test_entries_without_a_derivative_are_nan():
     """A zero would claim that the prediction does not depend on them."""
     frame = pd.DataFrame({"c": ["a", "b", "a"], "x": [1.0, np.nan, 3.0], "k": 1.0})
-    encoder, encoded, standardised = encode(frame)
-    jacobian = encoder.user_jacobian(np.ones((3, 1, encoded.shape[1])), standardised)[
-        :, 0
-    ]
+    encoder, _, standardised = encode(frame)
+    unit = np.ones((3, 1, encoder.n_standardised))
+    jacobian = encoder.user_jacobian(unit, standardised)[:, 0]
     np.testing.assert_array_equal(
         np.isnan(jacobian),
         [[True, False, False], [True, True, False], [True, False, False]],
@@ -311,6 +367,12 @@ def test_columns_of_the_largest_numbers_can_be_fitted():
             {"categorical_features": [0]},
             TypeError,
             r"types \['int', 'str'\]",
+        ),
+        (
+            pd.DataFrame({"a": [["x"], ["y"]]}),
+            {},
+            TypeError,
+            "Column 'a' holds categories that can't be told apart: unhashable",
         ),
         (pl.LazyFrame({"a": [1]}), {}, TypeError, "collect"),
         (pd.DataFrame({"a": []}), {}, ValueError, "0 sample"),

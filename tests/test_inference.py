@@ -5,14 +5,26 @@ import pytest
 import torch
 from torch.func import jacrev
 
-from cr_sklearn import _inference, _weights
+from cr_sklearn import _weights
 from cr_sklearn._inference import FittedNetwork
 from cr_sklearn.nn import ACTIVATIONS, PackedNetwork, dreg
 
 
-def make_pair(hidden=(6, 5), activation="polynomial", degree=3, members=3):
+def make_pair(
+    hidden=(6, 5),
+    activation="polynomial",
+    degree=3,
+    members=3,
+    n_inputs=4,
+    n_outputs=2,
+):
     network = PackedNetwork(
-        4, hidden, 2, members=members, activation=activation, degree=degree
+        n_inputs,
+        hidden,
+        n_outputs,
+        members=members,
+        activation=activation,
+        degree=degree,
     ).double()
     network.reset_parameters([torch.Generator().manual_seed(m) for m in range(members)])
     with torch.no_grad():
@@ -43,18 +55,37 @@ def test_outputs_and_jacobian_are_those_of_the_torch_network(
     rows = torch.from_numpy(x)
     expected = torch.stack([outputs(row) for row in rows]).detach()
     jacobian = torch.stack([jacrev(outputs)(row) for row in rows]).detach()
-    np.testing.assert_allclose(fitted.outputs(x), expected, rtol=1e-10)
-    np.testing.assert_allclose(fitted.jacobian(x), jacobian, rtol=1e-10, atol=1e-12)
+    folded = fitted.folded()
+    np.testing.assert_allclose(folded.outputs(x), expected, rtol=1e-10)
+    for value, wanted in zip(
+        folded.outputs_and_jacobian(x), (expected, jacobian), strict=True
+    ):
+        np.testing.assert_allclose(value, wanted, rtol=1e-10, atol=1e-12)
 
 
-def test_chunks_do_not_change_the_result(monkeypatch):
-    """Memory is bounded by chunks; a seam in the predictions would be a bug."""
-    _, fitted = make_pair()
-    x = np.random.default_rng(0).normal(size=(50, 4))
-    whole = fitted.outputs(x), fitted.jacobian(x)
-    monkeypatch.setattr(_inference, "_CHUNK", 100)
-    for one, two in zip(whole, (fitted.outputs(x), fitted.jacobian(x)), strict=True):
-        np.testing.assert_allclose(one, two, rtol=1e-12, atol=1e-14)
+@pytest.mark.parametrize("hidden", [(), (6,), (6, 5), (5, 6, 4)], ids=str)
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_both_modes_give_the_same_derivative(activation, hidden):
+    """Which of them runs is a matter of cost; the other one is the check."""
+    folded = make_pair(hidden, activation)[1].folded()
+    rng = np.random.default_rng(0)
+    x, tangents = rng.normal(size=(7, 4)), rng.normal(size=(7, 3, 4))
+    outputs, jacobian = folded.outputs_and_jacobian(x)
+    forward = folded.outputs_and_tangents(x, tangents)
+    expected = (outputs, jacobian @ tangents.swapaxes(1, 2))
+    for value, wanted in zip(forward, expected, strict=True):
+        np.testing.assert_allclose(value, wanted, rtol=1e-10, atol=1e-12)
+
+
+def test_the_mode_of_fewer_multiplications_is_taken():
+    """Nine outputs of two inputs cost twice as much from the wrong side."""
+    few = make_pair(n_inputs=4, n_outputs=2)[1].folded()
+    many = make_pair(n_inputs=2, n_outputs=9)[1].folded()
+    # Of 3 members, by layer: 2 x (72 + 90) < 4 x (72 + 90 + 30)
+    assert not few.is_forward_cheaper(4)
+    # 9 x (36 + 90) > 2 x (36 + 90 + 135)
+    assert many.is_forward_cheaper(2)
+    assert not make_pair(hidden=())[1].folded().is_forward_cheaper(1)
 
 
 def test_weights_survive_the_way_to_numpy_and_back():
@@ -79,7 +110,7 @@ def test_linear_members_stay_linear_among_deep_ones():
     for position, network, member in [(0, deep, 0), (1, linear, 0), (2, deep, 1)]:
         one = merged.take([position])._replace(member_weights=np.ones(1))
         other = network.take([member])._replace(member_weights=np.ones(1))
-        np.testing.assert_allclose(one.outputs(x), other.outputs(x))
+        np.testing.assert_allclose(one.folded().outputs(x), other.folded().outputs(x))
     np.testing.assert_array_equal(merged.member_weights, weights)
     network, _ = make_pair()
     _weights.load(network, "polynomial", merged)
@@ -91,6 +122,25 @@ def test_linear_members_stay_linear_among_deep_ones():
     assert not network.input_weight.grad[1, :hidden].any()
     assert not any(weight.grad[1].any() for weight in network.hidden_weights)
     assert not any(bias.grad[1].any() for bias in list(network.biases)[:-1])
+
+
+def test_linear_members_cost_nothing_at_prediction():
+    """A third of an ensemble can be linear: its maps add up to one."""
+    _, deep = make_pair(members=2)
+    _, linear = make_pair(hidden=(), members=1)
+    merged = FittedNetwork.merge(
+        [linear, deep], [np.array([1]), np.array([0, 2])], np.array([0.2, 0.5, 0.3])
+    )
+    folded = merged.folded()
+    x = np.random.default_rng(0).normal(size=(7, 4))
+    hidden, _ = folded._hidden(x, with_slopes=False)
+    assert hidden.shape == (7, 2 * 5)
+    alone = [
+        weight
+        * merged.take([m])._replace(member_weights=np.ones(1)).folded().outputs(x)
+        for m, weight in enumerate(merged.member_weights)
+    ]
+    np.testing.assert_allclose(folded.outputs(x), np.sum(alone, axis=0))
 
 
 @pytest.mark.parametrize(
