@@ -1,0 +1,92 @@
+"""Repeated cross-validation: all fits in one packed run, against a loop."""
+
+import numpy as np
+import pandas as pd
+import torch
+from sklearn.model_selection import RepeatedStratifiedKFold, cross_validate
+
+from benchmarks import report
+from benchmarks.data import load_pima
+from benchmarks.timing import goal_line, ratios, take_turns
+from cr_sklearn import ChainzRuleClassifier
+
+GOAL = 0.2
+LOOP, PACKED = "cross_validate, n_jobs=2", "packed"
+# DREG strengths of the two comparisons.
+STRENGTHS = ("auto", 0.01)
+
+
+def pack(rounds, n_splits=5, n_repeats=10, n_jobs=2, **params):
+    """Repeated cross-validation on Pima by log-loss, packed and not.
+
+    Both get the same classifier, folds and scoring.
+
+    Parameters
+    ----------
+    rounds, n_splits, n_repeats : int
+    n_jobs : int
+        Processes of the loop.
+    **params
+        Of the classifier, where not the defaults.
+
+    Returns
+    -------
+    DataFrame
+        By ``dreg_strength`` and ``variant``: ``milliseconds``, their ``ratio`` to the
+        loop, and ``max_difference``, the largest absolute difference of a fold's score
+        from that of the loop.
+    """
+    from cr_sklearn.model_selection import packed_cross_validate
+
+    X, y = load_pima()
+    cv = RepeatedStratifiedKFold(n_splits=n_splits, n_repeats=n_repeats, random_state=0)
+    tables = []
+    for strength in STRENGTHS:
+        model = ChainzRuleClassifier(dreg_strength=strength, random_state=0, **params)
+        scores = {}
+
+        def loop(model=model, scores=scores):
+            scores[LOOP] = cross_validate(
+                model, X, y, cv=cv, scoring="neg_log_loss", n_jobs=n_jobs
+            )["test_score"]
+
+        def packed(model=model, scores=scores):
+            scores[PACKED] = packed_cross_validate(
+                model, X, y, cv=cv, scoring="neg_log_loss"
+            )["test_score"]
+
+        table = ratios(take_turns({LOOP: loop, PACKED: packed}, rounds), LOOP)
+        table["max_difference"] = [
+            np.abs(scores[name] - scores[LOOP]).max() for name in table["variant"]
+        ]
+        tables.append(table.assign(dreg_strength=str(strength)))
+    return pd.concat(tables, ignore_index=True)
+
+
+def pack_text(table):
+    """Table of a run of :func:`pack`, with its goals."""
+    shown = pd.DataFrame(
+        {
+            "Cross-validation": table["variant"],
+            "dreg_strength": table["dreg_strength"],
+            "s": table["milliseconds"].div(1e3).map("{:.2f}".format),
+            "Ratio": table["ratio"].map("{:.2f}".format),
+            "Largest difference of a score": table["max_difference"].map(
+                "{:.1e}".format
+            ),
+        }
+    )
+    packed = table[table["variant"] == PACKED]
+    return "\n".join(
+        [
+            "Repeated cross-validation on Pima by log-loss, threads of the packed run: "
+            f"{torch.get_num_threads()}\n",
+            report.terminal(shown),
+            *(
+                goal_line(f"packed, dreg_strength={strength}", ratio, GOAL)
+                for strength, ratio in zip(
+                    packed["dreg_strength"], packed["ratio"], strict=True
+                )
+            ),
+        ]
+    )
