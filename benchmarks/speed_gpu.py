@@ -65,7 +65,9 @@ def gpu_text(table):
         {
             "Measurement": table["measurement"],
             "Device": table["device"],
-            "Value": table["value"].map("{:.4g}".format),
+            "Value": table["value"]
+            .map("{:.4g}".format, na_action="ignore")
+            .fillna("-"),
             "Unit": table["unit"],
         }
     )

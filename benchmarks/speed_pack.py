@@ -11,7 +11,7 @@ from benchmarks.timing import goal_line, ratios, take_turns
 from cr_sklearn import ChainzRuleClassifier
 
 GOAL = 0.2
-LOOP, PACKED = "cross_validate, n_jobs=2", "packed"
+PACKED = "packed"
 # DREG strengths of the two comparisons.
 STRENGTHS = ("auto", 0.01)
 
@@ -38,6 +38,7 @@ def pack(rounds, n_splits=5, n_repeats=10, n_jobs=2, **params):
     """
     from cr_sklearn.model_selection import packed_cross_validate
 
+    loop_name = f"cross_validate, n_jobs={n_jobs}"
     X, y = load_pima()
     cv = RepeatedStratifiedKFold(n_splits=n_splits, n_repeats=n_repeats, random_state=0)
     tables = []
@@ -46,7 +47,7 @@ def pack(rounds, n_splits=5, n_repeats=10, n_jobs=2, **params):
         scores = {}
 
         def loop(model=model, scores=scores):
-            scores[LOOP] = cross_validate(
+            scores[loop_name] = cross_validate(
                 model, X, y, cv=cv, scoring="neg_log_loss", n_jobs=n_jobs
             )["test_score"]
 
@@ -55,9 +56,10 @@ def pack(rounds, n_splits=5, n_repeats=10, n_jobs=2, **params):
                 model, X, y, cv=cv, scoring="neg_log_loss"
             )["test_score"]
 
-        table = ratios(take_turns({LOOP: loop, PACKED: packed}, rounds), LOOP)
+        seconds = take_turns({loop_name: loop, PACKED: packed}, rounds)
+        table = ratios(seconds, loop_name)
         table["max_difference"] = [
-            np.abs(scores[name] - scores[LOOP]).max() for name in table["variant"]
+            np.abs(scores[name] - scores[loop_name]).max() for name in table["variant"]
         ]
         tables.append(table.assign(dreg_strength=str(strength)))
     return pd.concat(tables, ignore_index=True)
