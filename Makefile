@@ -50,6 +50,7 @@ pima: $(VENV)/.benchmarks
 tabular: $(VENV)/.benchmarks
 	$(BIN)/python -m benchmarks.tabular $(ARGS)
 
+# ARGS="step fit" for some of the parts; the longest is scale, ARGS="scale --rows 10000".
 speed: $(VENV)/.benchmarks
 	$(BIN)/python -m benchmarks.speed $(ARGS)
 

@@ -72,7 +72,7 @@ PARTS = {
     "predict": Part(speed_use.predict, partial(use_text, "predict")),
     "single": Part(speed_use.single, partial(use_text, "single")),
     "import": Part(speed_use.imports, partial(use_text, "import")),
-    # The loop it is compared with has two cores as well.
+    # On as many cores as torch takes by itself: the loop has two processes.
     "pack": Part(speed_pack.pack, speed_pack.pack_text, TORCH_THREADS, rounds=3),
     "scale": Part(
         speed_scale.scale, speed_scale.scale_text, rounds=1, options=("rows",)

@@ -19,7 +19,8 @@ STRENGTHS = ("auto", 0.01)
 def pack(rounds, n_splits=5, n_repeats=10, n_jobs=2, **params):
     """Repeated cross-validation on Pima by log-loss, packed and not.
 
-    Both get the same classifier, folds and scoring.
+    Both get the same classifier, folds and scoring. The machine should be idle: where
+    cores are busy, the threads of the packed run wait for each other.
 
     Parameters
     ----------
