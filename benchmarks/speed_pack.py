@@ -1,5 +1,7 @@
 """Repeated cross-validation: all fits in one packed run, against a loop."""
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import torch
@@ -11,7 +13,6 @@ from benchmarks.timing import goal_line, ratios, take_turns
 from cr_sklearn import ChainzRuleClassifier
 
 GOAL = 0.2
-PACKED = "packed"
 # DREG strengths of the two comparisons.
 STRENGTHS = ("auto", 0.01)
 
@@ -19,14 +20,15 @@ STRENGTHS = ("auto", 0.01)
 def pack(rounds, n_splits=5, n_repeats=10, n_jobs=2, **params):
     """Repeated cross-validation on Pima by log-loss, packed and not.
 
-    Both get the same classifier, folds and scoring. The machine should be idle: where
-    cores are busy, the threads of the packed run wait for each other.
+    All get the same classifier, folds and scoring. Two cores can serve a packed run as
+    threads of torch or as processes. The machine should be idle: where cores are busy,
+    threads wait for each other.
 
     Parameters
     ----------
     rounds, n_splits, n_repeats : int
     n_jobs : int
-        Processes of the loop.
+        Processes of the loop, and of one of the packed runs.
     **params
         Of the classifier, where not the defaults.
 
@@ -39,7 +41,12 @@ def pack(rounds, n_splits=5, n_repeats=10, n_jobs=2, **params):
     """
     from cr_sklearn.model_selection import packed_cross_validate
 
-    loop_name = f"cross_validate, n_jobs={n_jobs}"
+    reference = f"cross_validate, n_jobs={n_jobs}"
+    variants = {
+        reference: (cross_validate, n_jobs),
+        f"packed, n_jobs={n_jobs}": (packed_cross_validate, n_jobs),
+        "packed": (packed_cross_validate, None),
+    }
     X, y = load_pima()
     cv = RepeatedStratifiedKFold(n_splits=n_splits, n_repeats=n_repeats, random_state=0)
     tables = []
@@ -47,20 +54,17 @@ def pack(rounds, n_splits=5, n_repeats=10, n_jobs=2, **params):
         model = ChainzRuleClassifier(dreg_strength=strength, random_state=0, **params)
         scores = {}
 
-        def loop(model=model, scores=scores):
-            scores[loop_name] = cross_validate(
-                model, X, y, cv=cv, scoring="neg_log_loss", n_jobs=n_jobs
-            )["test_score"]
+        def run(name, model=model, scores=scores):
+            validate, processes = variants[name]
+            results = validate(
+                model, X, y, cv=cv, scoring="neg_log_loss", n_jobs=processes
+            )
+            scores[name] = results["test_score"]
 
-        def packed(model=model, scores=scores):
-            scores[PACKED] = packed_cross_validate(
-                model, X, y, cv=cv, scoring="neg_log_loss"
-            )["test_score"]
-
-        seconds = take_turns({loop_name: loop, PACKED: packed}, rounds)
-        table = ratios(seconds, loop_name)
+        seconds = take_turns({name: partial(run, name) for name in variants}, rounds)
+        table = ratios(seconds, reference)
         table["max_difference"] = [
-            np.abs(scores[name] - scores[loop_name]).max() for name in table["variant"]
+            np.abs(scores[name] - scores[reference]).max() for name in table["variant"]
         ]
         tables.append(table.assign(dreg_strength=str(strength)))
     return pd.concat(tables, ignore_index=True)
@@ -79,16 +83,19 @@ def pack_text(table):
             ),
         }
     )
-    packed = table[table["variant"] == PACKED]
+    packed = table[table["variant"].str.startswith("packed")]
     return "\n".join(
         [
-            "Repeated cross-validation on Pima by log-loss, threads of the packed run: "
+            "Repeated cross-validation on Pima by log-loss, threads without n_jobs: "
             f"{torch.get_num_threads()}\n",
             report.terminal(shown),
             *(
-                goal_line(f"packed, dreg_strength={strength}", ratio, GOAL)
-                for strength, ratio in zip(
-                    packed["dreg_strength"], packed["ratio"], strict=True
+                goal_line(f"{name}, dreg_strength={strength}", ratio, GOAL)
+                for name, strength, ratio in zip(
+                    packed["variant"],
+                    packed["dreg_strength"],
+                    packed["ratio"],
+                    strict=True,
                 )
             ),
         ]
