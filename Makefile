@@ -13,7 +13,7 @@ help:
 	@echo "make lint      check style and formatting"
 	@echo "make pima      the Pima comparison, 7 minutes on two cores"
 	@echo "make tabular   52 data sets of CR_SKLEARN_DATA, an hour on two cores"
-	@echo "make speed     cost of a step, a fit, a prediction and the import, as ratios"
+	@echo "make speed     cost of steps, fits, packs, predictions, import; by rows; GPU"
 	@echo "make ablation  the default with one thing changed at a time, on CR_SKLEARN_DATA"
 	@echo "make clean     remove the virtual environment"
 
@@ -50,6 +50,7 @@ pima: $(VENV)/.benchmarks
 tabular: $(VENV)/.benchmarks
 	$(BIN)/python -m benchmarks.tabular $(ARGS)
 
+# ARGS="step fit" for some of the parts; the longest is scale, ARGS="scale --rows 10000".
 speed: $(VENV)/.benchmarks
 	$(BIN)/python -m benchmarks.speed $(ARGS)
 

@@ -1,11 +1,14 @@
 """What the library costs: ``python -m benchmarks.speed`` and the parts to run.
 
-step: one training step with DREG against the same step without.
-fit: one fit on Pima against scikit-learn's MLP. predict: sensitivities beside
-probabilities. single: one row against the MLP. import: the package against sklearn.
+step: one training step with DREG against the same step without, and its distance to
+the rate of a large matrix product. fit: one fit on Pima against scikit-learn's MLP.
+predict: sensitivities beside probabilities. single: one row against the MLP. import:
+the package against sklearn. pack: packed cross-validation against a loop. scale: time
+and memory of a fit by the number of rows. gpu: fits and a large training on the GPU.
 """
 
 import argparse
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -13,91 +16,37 @@ from typing import NamedTuple
 from benchmarks import extra_packages
 
 with extra_packages():
-    import numpy as np
     import pandas as pd
     import torch
 
-    from benchmarks import report, speed_use
-    from benchmarks.timing import ratios, take_turns
-    from cr_sklearn._batches import Rows
-    from cr_sklearn._settings import TrainingSettings
-    from cr_sklearn._training import initial_network, train
-    from cr_sklearn.nn import CrossEntropy
+    from benchmarks import (
+        report,
+        speed_gpu,
+        speed_pack,
+        speed_scale,
+        speed_step,
+        speed_use,
+    )
+    from benchmarks.timing import goal_line
 
-STEP_GOAL = 2.0
-STEP_BATCH_SIZE, STEP_BATCHES = 128, 8
-
-
-class Stream(NamedTuple):
-    """Settings of one variant of the step, and for how many epochs it is timed."""
-
-    dreg_strength: float
-    dreg_stream: str
-    epochs: int
+# Torch's own choice of threads, before a part has another.
+TORCH_THREADS = torch.get_num_threads()
 
 
-# The exact stream is up to ten times slower than the others.
-STEP_STREAMS = {
-    "none": Stream(0.0, "projected", 32),
-    "projected": Stream(0.01, "projected", 32),
-    "exact": Stream(0.01, "exact", 8),
-}
+class Part(NamedTuple):
+    """What a part measures and how.
 
-
-def step(rounds):
-    """Cost of a training step by derivative stream.
-
-    Times whole trainings, as the estimators run them: drawing batches and tangents,
-    both passes, AdamW and the schedule. Variants take turns, so that a machine that
-    slows down slows all of them, and ratios are medians of ratios within a round.
-
-    Parameters
-    ----------
-    rounds : int
-
-    Returns
-    -------
-    DataFrame
-        By inputs ``d``, ``members`` and ``variant`` of the stream: ``milliseconds`` of
-        a step and its ``ratio`` to that without DREG.
+    ``measure(rounds, **options)`` returns a table, or None where it can't be measured;
+    ``describe(table)`` says in text what was found. ``threads`` and ``rounds`` are what
+    the command line does not give, ``options`` the names of what it gives besides.
     """
-    tables = []
-    for n_features in (8, 100, 784):
-        for members in (1, 8):
-            runs = {
-                name: _training(n_features, members, stream)
-                for name, stream in STEP_STREAMS.items()
-            }
-            table = ratios(take_turns(runs, rounds), "none")
-            steps = table["variant"].map(
-                {name: STEP_BATCHES * s.epochs for name, s in STEP_STREAMS.items()}
-            )
-            # Trainings are of different length.
-            table["milliseconds"] /= steps
-            table["ratio"] *= steps[table["variant"].eq("none").idxmax()] / steps
-            tables.append(table.assign(d=n_features, members=members))
-    return pd.concat(tables, ignore_index=True)
 
-
-def step_text(table):
-    """Table of a run of :func:`step`, and whether the goal was reached."""
-    shown = pd.DataFrame(
-        {
-            "d": table["d"],
-            "Members": table["members"],
-            "DREG": table["variant"],
-            "ms a step": table["milliseconds"].map("{:.3f}".format),
-            "Ratio": table["ratio"].map("{:.2f}".format),
-        }
-    )
-    worst = table.loc[table["variant"] == "projected", "ratio"].max()
-    result = "reached" if worst <= STEP_GOAL else "missed"
-    return (
-        "Training step, hidden layers (32, 32), cubic, batch "
-        f"{STEP_BATCH_SIZE}, float32, threads: {torch.get_num_threads()}\n\n"
-        f"{report.terminal(shown)}\n\n"
-        f"Goal: projected <= {STEP_GOAL} x no DREG. Worst {worst:.2f}: {result}."
-    )
+    measure: Callable
+    describe: Callable
+    # On a busy machine a second thread waits for its core at every operation.
+    threads: int = 1
+    rounds: int = 9
+    options: tuple = ()
 
 
 def use_text(part, table):
@@ -111,54 +60,24 @@ def use_text(part, table):
     )
     found = table.set_index("variant")["ratio"]
     goals = [
-        f"Goal: {name} <= {goal}. {found[name]:.2f}: "
-        f"{'reached' if found[name] <= goal else 'missed'}."
+        goal_line(name, found[name], goal)
         for name, goal in speed_use.GOALS[part].items()
     ]
     return "\n".join([report.terminal(shown), *goals])
 
 
-def _training(n_features, members, stream):
-    """A function that trains a fresh network from the start."""
-    settings = TrainingSettings(
-        max_iter=stream.epochs,
-        batch_size=STEP_BATCH_SIZE,
-        learning_rate_init=0.01,
-        dreg_strength=[stream.dreg_strength] * members,
-        dreg_stream=stream.dreg_stream,
-    )
-    seeds = list(range(members))
-    rng = np.random.default_rng(0)
-    n_rows = STEP_BATCH_SIZE * STEP_BATCHES
-    # Binary targets of standard normal inputs; the cost doesn't depend on values.
-    rows = Rows.from_arrays(
-        rng.standard_normal((n_rows, n_features)),
-        rng.integers(2, size=n_rows),
-        np.ones(n_rows),
-        like=torch.zeros(1),
-    )
-
-    def run():
-        network = initial_network(
-            n_features,
-            (32, 32),
-            1,
-            seeds=seeds,
-            dtype="float32",
-            device=torch.device("cpu"),
-        )
-        train(network, CrossEntropy(), rows, settings, seeds)
-
-    return run
-
-
-# Each part measures, and says in text what it found.
 PARTS = {
-    "step": (step, step_text),
-    "fit": (speed_use.fit, partial(use_text, "fit")),
-    "predict": (speed_use.predict, partial(use_text, "predict")),
-    "single": (speed_use.single, partial(use_text, "single")),
-    "import": (speed_use.imports, partial(use_text, "import")),
+    "step": Part(speed_step.step, speed_step.step_text),
+    "fit": Part(speed_use.fit, partial(use_text, "fit")),
+    "predict": Part(speed_use.predict, partial(use_text, "predict")),
+    "single": Part(speed_use.single, partial(use_text, "single")),
+    "import": Part(speed_use.imports, partial(use_text, "import")),
+    # On as many cores as torch takes by itself: the loop has two processes.
+    "pack": Part(speed_pack.pack, speed_pack.pack_text, TORCH_THREADS, rounds=3),
+    "scale": Part(
+        speed_scale.scale, speed_scale.scale_text, rounds=1, options=("rows",)
+    ),
+    "gpu": Part(speed_gpu.gpu, speed_gpu.gpu_text, TORCH_THREADS, rounds=5),
 }
 
 
@@ -169,27 +88,48 @@ def main(argv=None):
     )
     parser.add_argument("parts", nargs="*", help=f"of: {', '.join(PARTS)} (all)")
     parser.add_argument(
-        "--rounds", type=int, default=9, help="measurements of each variant (9)"
+        "--rounds",
+        type=int,
+        help=f"measurements of each variant ({_by_part('rounds')})",
     )
-    # On a busy machine a second thread waits for its core at every operation.
-    parser.add_argument("--threads", type=int, default=1, help="of torch (1)")
+    parser.add_argument("--threads", type=int, help=f"of torch ({_by_part('threads')})")
+    parser.add_argument(
+        "--rows",
+        type=int,
+        nargs="+",
+        default=speed_scale.ROWS,
+        help=f"of part scale ({' '.join(map(str, speed_scale.ROWS))})",
+    )
     parser.add_argument("--out", type=Path, default=Path("reports", "speed"))
     args = parser.parse_args(argv)
     unknown = sorted(set(args.parts) - set(PARTS))
     if unknown:
         parser.error(f"unknown: {', '.join(unknown)}; parts are: {', '.join(PARTS)}")
-    if args.rounds < 1:
-        parser.error(f"--rounds must be at least 1, got {args.rounds}")
-    if args.threads < 1:
-        parser.error(f"--threads must be at least 1, got {args.threads}")
-    torch.set_num_threads(args.threads)
+    for option in ("rounds", "threads"):
+        given = getattr(args, option)
+        if given is not None and given < 1:
+            parser.error(f"--{option} must be at least 1, got {given}")
+    # Fewer would leave a class or an inner fold empty.
+    if min(args.rows) < 100:
+        parser.error(f"--rows must be at least 100, got {min(args.rows)}")
     command = report.command_line("speed", argv)
     made_by = f"{command}; {report.environment(['cr_sklearn', 'sklearn', 'torch'])}"
     for name in args.parts or PARTS:
-        measure, describe = PARTS[name]
-        table = measure(args.rounds)
-        report.write_csv(table, args.out / f"{name}.csv", made_by)
-        print(f"{describe(table)}\n{made_by}\n")
+        part = PARTS[name]
+        torch.set_num_threads(args.threads or part.threads)
+        options = {option: getattr(args, option) for option in part.options}
+        table = part.measure(args.rounds or part.rounds, **options)
+        if table is not None:
+            report.write_csv(table, args.out / f"{name}.csv", made_by)
+        print(f"{part.describe(table)}\n{made_by}\n")
+
+
+def _by_part(setting):
+    """Values of a setting and the parts that have them, for the help text."""
+    parts = {}
+    for name, part in PARTS.items():
+        parts.setdefault(getattr(part, setting), []).append(name)
+    return "; ".join(f"{value}: {', '.join(of)}" for value, of in parts.items())
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Ratios of times measured in one run: variants take turns, round by round."""
+"""Ratios of times measured in one run, variants taking turns, and their goals."""
 
 import statistics
 import time
@@ -62,3 +62,9 @@ def ratios(seconds, reference):
             }
         )
     return pd.DataFrame(lines)
+
+
+def goal_line(name, found, goal):
+    """Say what was aimed at, what was found, and whether that is within the goal."""
+    result = "reached" if found <= goal else "missed"
+    return f"Goal: {name} <= {goal}. {found:.2f}: {result}."
