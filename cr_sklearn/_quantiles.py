@@ -37,11 +37,9 @@ def weighted_quantile(x, q, weight):
     for column in np.flatnonzero(total > 0):
         # Rounding in the sum must not decide on which side of a tie q falls.
         share = np.round(cumulated[:, column] / total[column], 12)
-        for row, level in enumerate(q):
-            low = np.searchsorted(share, level, side="left")
-            high = np.searchsorted(share, level, side="right")
-            # Only rows with a value can be meant.
-            last = np.searchsorted(share, 1.0, side="left")
-            low, high = min(low, last), min(high, last)
-            quantiles[row, column] = 0.5 * (values[low, column] + values[high, column])
+        # Only rows with a value can be meant.
+        last = np.searchsorted(share, 1.0, side="left")
+        low = np.minimum(np.searchsorted(share, q, side="left"), last)
+        high = np.minimum(np.searchsorted(share, q, side="right"), last)
+        quantiles[:, column] = 0.5 * (values[low, column] + values[high, column])
     return quantiles
