@@ -1,6 +1,5 @@
 """Training rows as tensors, and their batches, with a random stream for each group."""
 
-import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -122,104 +121,117 @@ class PackedBatches:
         first_epoch=0,
     ):
         self.rows = rows
-        seeds = groups.seeds
-        self._per_group = members // len(seeds)
-        self._shared = groups.rows is None
-        if self._shared:
-            everything = torch.arange(rows.x.shape[0], device=rows.x.device)
-            self._index = everything.expand(len(seeds), -1)
-            self._weight = rows.weight.expand(len(seeds), -1)
-        else:
-            self._index, self._weight = _fill_up(groups.rows, rows.weight)
-        self._widths = groups.widths or [rows.x.shape[1]] * len(seeds)
-        self.n_rows = self._index.shape[1]
+        device = rows.weight.device
+        self._per_group = members // len(groups.seeds)
+        self._index = self._counts = None
+        self.n_rows = rows.x.shape[0]
+        if groups.rows is not None:
+            self.n_rows = groups.rows.shape[1]
+            self._index = torch.as_tensor(groups.rows, device=device)
+            self._counts = torch.as_tensor(groups.counts, device=device).unsqueeze(1)
+            # So that the weights of a group have mean 1.
+            self._scale = torch.stack(
+                [
+                    (rows.weight.index_select(0, own[:count]).sum() / self.n_rows)
+                    for own, count in zip(self._index, groups.counts, strict=True)
+                ]
+            ).unsqueeze(1)
+        self._widths = groups.widths or [rows.x.shape[1]] * len(groups.seeds)
         self._n_batches = -(-self.n_rows // batch_size)
-        self._order = member_generators(seeds, "order", first_epoch)
-        self._signs = (
-            member_generators(seeds, "signs", first_epoch) if projected else None
-        )
+        self._order = member_generators(groups.seeds, "order", first_epoch)
+        self._signs = None
+        if projected:
+            self._signs = member_generators(groups.seeds, "signs", first_epoch)
 
     def __len__(self):
         return self._n_batches
 
     def __iter__(self):
         """Draw the order of rows and the tangents for the whole epoch at once."""
-        signs = self._draw_signs()
-        if self._n_batches == 1:
-            shared = self._shared
-            inputs = self.rows.x.unsqueeze(0) if shared else self._take(self._index)
-            targets, weight = self._by_member(self._targets(self._index), self._weight)
-            yield Batch(inputs, self._as_inputs(signs)[0], targets, weight)
-            return
-        order = torch.stack(
-            [torch.randperm(self.n_rows, generator=g) for g in self._order]
-        ).to(self.rows.weight.device)
-        batches = order.tensor_split(self._n_batches, dim=1)
-        at_once = max(1, _ROWS_IN_ORDER // order[:, : batches[0].shape[1]].numel())
-        for start in range(0, self._n_batches, at_once):
-            some = slice(start, start + at_once)
-            sizes = [part.shape[1] for part in batches[some]]
-            part = torch.cat(batches[some], dim=1)
-            index = self._index.gather(1, part)
-            tensors = [
-                index,
-                *self._by_member(self._targets(index), self._weight.gather(1, part)),
-            ]
-            split = (tensor.split(sizes, dim=1) for tensor in tensors)
-            tangents = self._as_inputs(signs[some])
-            for tangent, rows, *rest in zip(tangents, *split, strict=True):
+        n_batches, device = self._n_batches, self.rows.weight.device
+        signs = None if self._signs is None else self._draw_signs()
+        order = torch.arange(self.n_rows, dtype=torch.int32).expand(
+            len(self._order), -1
+        )
+        if n_batches > 1:
+            order = torch.empty(order.shape, dtype=order.dtype)
+            for generator, own in zip(self._order, order, strict=True):
+                torch.randperm(self.n_rows, generator=generator, out=own)
+        batches = order.tensor_split(n_batches, dim=1)
+        at_once = max(1, _ROWS_IN_ORDER // batches[0].numel())
+        for start in range(0, n_batches, at_once):
+            some = range(start, min(start + at_once, n_batches))
+            part = torch.cat([batches[step] for step in some], dim=1).to(device)
+            sizes = [batches[step].shape[1] for step in some]
+            tensors = (
+                tensor.split(sizes, dim=1) for tensor in self._in_order(part.long())
+            )
+            tangents = [None] * len(some)
+            if signs is not None:
+                tangents = signs.of(some).to(device, self.rows.weight.dtype)
+            for tangent, rows, *rest in zip(tangents, *tensors, strict=True):
                 yield Batch(self._take(rows), tangent, *rest)
 
     def _take(self, index):
-        # Faster than x[index].
         x = self.rows.x
+        if self._index is None and self._n_batches == 1:
+            return x.index_select(0, index[0]).unsqueeze(0)
+        # Faster than x[index].
         return x.index_select(0, index.flatten()).view(*index.shape, x.shape[1])
 
-    def _targets(self, index):
-        return self.rows.y.index_select(0, index.flatten()).view_as(index)
-
-    def _by_member(self, *tensors):
+    def _in_order(self, order):
+        """Rows (groups, n), targets and weights (members, n)."""
+        _, y, weight = self.rows
+        index = order if self._index is None else self._index.gather(1, order)
+        targets = y.index_select(0, index.flatten()).view_as(index)
+        weights = weight.index_select(0, index.flatten()).view_as(index)
+        if self._index is not None:
+            weights = weights * (order < self._counts) / self._scale
         if self._per_group == 1:
-            return tensors
-        return [values.repeat_interleave(self._per_group, dim=0) for values in tensors]
+            return index, targets, weights
+        return index, *(
+            values.repeat_interleave(self._per_group, dim=0)
+            for values in (targets, weights)
+        )
 
     def _draw_signs(self):
-        """Tangents of each batch, (groups, k, d), as small integers."""
-        if self._signs is None:
-            return [None] * self._n_batches
-        shape = self._n_batches, min(_N_TANGENTS, self.n_rows // self._n_batches)
-        n_inputs = self.rows.x.shape[1]
-        signs = [
-            F.pad(_draw_signs(generator, (*shape, width)), (0, n_inputs - width))
-            for generator, width in zip(self._signs, self._widths, strict=True)
-        ]
+        n_tangents = min(_N_TANGENTS, self.n_rows // self._n_batches)
+        return _Signs(self._signs, self._n_batches, n_tangents, self._widths)
+
+
+class _Signs:
+    """Random tangents of all batches of an epoch, as packed bits.
+
+    Parameters
+    ----------
+    generators : list of torch.Generator
+        One per group.
+    n_batches, n_tangents : int
+    widths : list of int
+        Inputs of each group; others have tangents of zero.
+    """
+
+    def __init__(self, generators, n_batches, n_tangents, widths):
+        self._n_tangents, self._widths = n_tangents, widths
+        self._bits = []
+        for generator, width in zip(generators, widths, strict=True):
+            # Faster than a random number for each.
+            words = torch.empty(
+                -(-n_batches * n_tangents * width // 64), dtype=torch.int64
+            )
+            words.random_(-(2**63), None, generator=generator)
+            self._bits.append(words.view(torch.uint8))
+
+    def of(self, steps):
+        """Entries -1 and 1 of consecutive batches, (batches, groups, k, d)."""
+        n_inputs, shifts = max(self._widths), torch.arange(8, dtype=torch.uint8)
+        signs = []
+        for bits, width in zip(self._bits, self._widths, strict=True):
+            per_batch = self._n_tangents * width
+            first, last = steps[0] * per_batch, (steps[-1] + 1) * per_batch
+            bytes_ = bits[first // 8 : -(-last // 8)]
+            flat = ((bytes_.unsqueeze(1) >> shifts) & 1).flatten()
+            flat = flat[first % 8 :][: last - first].view(torch.int8) * 2 - 1
+            own = flat.view(len(steps), self._n_tangents, width)
+            signs.append(F.pad(own, (0, n_inputs - width)))
         return torch.stack(signs, dim=1)
-
-    def _as_inputs(self, signs):
-        weight = self.rows.weight
-        return signs if self._signs is None else signs.to(weight.device, weight.dtype)
-
-
-def _fill_up(group_rows, weight):
-    """Positions and weights (groups, n_rows); the weights of a group have mean 1."""
-    n_rows = max(map(len, group_rows))
-    # Of 32 bits: the largest arrays of a long training after the table itself.
-    index = np.zeros((len(group_rows), n_rows), dtype=np.int32)
-    present = np.zeros(index.shape, dtype=bool)
-    for group, rows in enumerate(group_rows):
-        index[group, : len(rows)] = rows
-        present[group, : len(rows)] = True
-    index = torch.as_tensor(index, device=weight.device)
-    weights = weight.index_select(0, index.flatten()).view_as(index)
-    weights = weights * torch.as_tensor(present, device=weight.device)
-    return index, weights / weights.mean(dim=1, keepdim=True)
-
-
-def _draw_signs(generator, shape):
-    """Entries -1 and 1, from packed bits: faster than a random number for each."""
-    n_signs = math.prod(shape)
-    words = torch.empty(-(-n_signs // 64), dtype=torch.int64)
-    words.random_(-(2**63), None, generator=generator)
-    shifts = torch.arange(8, dtype=torch.uint8)
-    bits = (words.view(torch.uint8).unsqueeze(1) >> shifts) & 1
-    return (bits.flatten()[:n_signs].view(torch.int8) * 2 - 1).view(shape)

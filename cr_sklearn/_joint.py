@@ -66,7 +66,7 @@ class PreparedFit:
         groups = self.groups
         return (
             type(self.criterion),
-            len(self.rows.x) if groups is None else max(map(len, groups.rows)),
+            len(self.rows.x) if groups is None else groups.rows.shape[1],
             None if groups is None else len(groups.seeds),
             *map(_shape, self.packs.networks, self.settings),
             *map(_rule, self.settings),
@@ -212,18 +212,19 @@ def _train_pack(fits, pack, main, rows):
 def _joined_groups(fits, pack):
     if len(fits) == 1:
         return fits[0].groups
-    seeds, rows, widths, start = [], [], [], 0
+    seeds, rows, counts, widths, start = [], [], [], [], 0
     for fit in fits:
         own = fit.groups
         if own is None:
-            everything = np.arange(len(fit.rows.x), dtype=np.int32)
             own_seeds = fit.packs.seeds[pack]
-            own = RowGroups(own_seeds, [everything] * len(own_seeds))
+            own = RowGroups.of(own_seeds, [np.arange(len(fit.rows.x))] * len(own_seeds))
         seeds += own.seeds
-        rows += [part + start for part in own.rows]
+        rows.append(own.rows + start)
+        counts.append(own.counts)
         widths += [fit.rows.x.shape[1]] * len(own.seeds)
         start += len(fit.rows.x)
-    return RowGroups(seeds, rows, widths)
+    rows = np.concatenate(rows, dtype=np.int32)
+    return RowGroups(seeds, rows, np.concatenate(counts), widths)
 
 
 def _joined_settings(parts):

@@ -105,7 +105,7 @@ class StrengthSearch:
         -------
         RowGroups
         """
-        return RowGroups(seeds, [fold.training for fold in self.folds])
+        return RowGroups.of(seeds, [fold.training for fold in self.folds])
 
     def check_weights(self, weight):
         """Refuse folds that class weights of zero leave nothing of.

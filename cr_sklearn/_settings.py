@@ -61,15 +61,33 @@ class TrainingSettings:
 class RowGroups(NamedTuple):
     """Groups of members that see the same rows in the same order.
 
-    ``seeds``, one per group, for order and tangents; ``rows``, positions of the rows
-    that each group trains on, or None for all; ``widths``, inputs of each group's
-    tangents, None for all: later ones get zeros. With ``g`` groups the first
-    ``members / g`` members are in the first, and so on.
+    With ``g`` groups the first ``members / g`` members are in the first, and so on.
+
+    Attributes
+    ----------
+    seeds : list of int
+        One per group, for order and tangents.
+    rows : ndarray of int32 of shape (groups, n), or None
+        Positions of the rows that each group trains on; None for all.
+    counts : ndarray of shape (groups,), or None
+        How many of these are meant: smaller sets are filled up.
+    widths : list of int or None
+        Inputs of each group's tangents, None for all: later ones get zeros.
     """
 
     seeds: Any
     rows: Any = None
+    counts: Any = None
     widths: Any = None
+
+    @classmethod
+    def of(cls, seeds, sets):
+        """Groups of these sets of rows, a sequence of ndarray."""
+        counts = np.array([len(rows) for rows in sets])
+        filled = np.zeros((len(sets), counts.max()), dtype=np.int32)
+        for own, rows in zip(filled, sets, strict=True):
+            own[: len(rows)] = rows
+        return cls(seeds, filled, counts)
 
 
 @dataclass

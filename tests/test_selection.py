@@ -241,7 +241,7 @@ def test_fewer_rows_in_a_fold_train_as_if_alone():
 
     rows = Rows(torch.arange(9.0)[:, None], torch.arange(9), torch.ones(9))
     sets = [np.arange(9), np.array([2, 4, 6])]
-    batches = PackedBatches(rows, 4, 2, RowGroups([0, 1], sets))
+    batches = PackedBatches(rows, 4, 2, RowGroups.of([0, 1], sets))
     seen = np.zeros((2, 9))
     for batch in batches:
         for member in range(2):

@@ -86,7 +86,7 @@ def test_a_step_follows_the_gradient_of_loss_and_penalty(monkeypatch, stream, hi
         [3, 4, 5, 6],
         make_rows(weight=weight),
         hidden=hidden,
-        groups=RowGroups([7, 8], [np.arange(60), np.arange(90)]),
+        groups=RowGroups.of([7, 8], [np.arange(60), np.arange(90)]),
         dreg_strength=strengths.numpy(),
         dreg_stream=stream or "projected",
     )
@@ -148,7 +148,7 @@ def test_a_member_never_sees_the_rows_held_out_from_it(batch_size):
     changed = rows._replace(x=rows.x.clone(), y=rows.y.clone())
     changed.x[60:] += 100.0
     changed.y[60:] = 1 - changed.y[60:]
-    groups = RowGroups([0, 1], [np.arange(60), np.arange(90)])
+    groups = RowGroups.of([0, 1], [np.arange(60), np.arange(90)])
     given = {"groups": groups, "batch_size": batch_size}
     one, _ = train([0, 1], rows, **given)
     two, _ = train([0, 1], changed, **given)
@@ -207,8 +207,8 @@ def test_without_penalty_the_dreg_curve_is_nan():
 def test_members_of_a_group_train_as_members_with_its_seed():
     """Sharing rows makes folds fast; it must not change what they learn."""
     rows = [np.arange(0, 90, 2), np.arange(1, 90, 2)]
-    together, _ = train([3, 4, 5, 6], groups=RowGroups([7, 8], rows))
-    apart = RowGroups([7, 7, 8, 8], [rows[0], rows[0], rows[1], rows[1]])
+    together, _ = train([3, 4, 5, 6], groups=RowGroups.of([7, 8], rows))
+    apart = RowGroups.of([7, 7, 8, 8], [rows[0], rows[0], rows[1], rows[1]])
     alone, _ = train([3, 4, 5, 6], groups=apart)
     for one, two in zip(together.parameters(), alone.parameters(), strict=True):
         torch.testing.assert_close(one, two, rtol=1e-9, atol=1e-12)
