@@ -5,9 +5,9 @@ For a distribution function F and a < b these are
 .. math:: \log p, \quad \frac{\partial \log p}{\partial a}, \quad
           \frac{\partial \log p}{\partial b}, \qquad p = F(b) - F(a)
 
-without cancellation in either tail, where F(b) and F(a) are both 0 or both 1 in floating
-point. ``a`` may be -inf and ``b`` may be +inf, not both. Ends that coincide in floating
-point count as ``eps`` apart.
+without cancellation in either tail, where F(a) and F(b) are both 0 or both 1 in
+floating point. ``a`` may be -inf and ``b`` may be +inf, not both. Ends that coincide in
+floating point count as ``eps`` apart.
 """
 
 import math
