@@ -234,3 +234,28 @@ def declared_order(y):
     if isinstance(series, nw.Series) and series.dtype == nw.Enum:
         return list(series.dtype.categories)
     return None
+
+
+def checked_order(categories):
+    """Categories as a list, if they are at least 2 and all different.
+
+    Raises
+    ------
+    ValueError
+    """
+    # Arrays as lists of Python's own types, which are readable in messages.
+    order = getattr(categories, "tolist", lambda: list(categories))()
+    try:
+        repeated = len(set(order)) < len(order)
+    except TypeError:  # lists in it
+        repeated = True
+    if repeated or len(order) < 2:
+        raise ValueError(
+            f"categories must hold at least 2 different labels, got {order!r}."
+        )
+    return order
+
+
+def is_numeric(labels):
+    """Whether labels have an order of their own: numbers and booleans."""
+    return labels.dtype.kind in "biuf"

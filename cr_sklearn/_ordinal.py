@@ -8,7 +8,12 @@ from cr_sklearn._cumulative import (
     cumulative_probabilities,
     thresholds_of,
 )
-from cr_sklearn._labels import LabelledChainzRule, declared_order
+from cr_sklearn._labels import (
+    LabelledChainzRule,
+    checked_order,
+    declared_order,
+    is_numeric,
+)
 
 # Share of equally frequent classes in the frequencies where thresholds start.
 _UNIFORM = 0.01
@@ -349,7 +354,7 @@ class ChainzRuleOrdinalRegressor(LabelledChainzRule):
             Columns in the order of ``classes_``, which is that of the labels, not of
             their ranks.
         """
-        ranked = class_probabilities(self._link, self._outputs(X))
+        ranked = self._ranked_probabilities(X)
         return ranked[:, np.argsort(self.categories_)]
 
     def predict_cumproba(self, X):
@@ -364,7 +369,8 @@ class ChainzRuleOrdinalRegressor(LabelledChainzRule):
         probabilities : ndarray of shape (n_samples, n_classes)
             Columns in rank order, as ``categories_``; the last is 1.
         """
-        return cumulative_probabilities(self._link, self._outputs(X))
+        margins = self._outputs(X)
+        return cumulative_probabilities(self._link, margins)
 
     def predict_expected(self, X, scores=None):
         """Expected score of each row: a prediction between the classes.
@@ -386,7 +392,7 @@ class ChainzRuleOrdinalRegressor(LabelledChainzRule):
         ValueError
             If scores has another shape or is not finite.
         """
-        ranked = class_probabilities(self._link, self._outputs(X))
+        ranked = self._ranked_probabilities(X)
         if scores is not None:
             scores = np.asarray(scores, dtype=float)
             if scores.shape != self.categories_.shape or not np.isfinite(scores).all():
@@ -394,7 +400,7 @@ class ChainzRuleOrdinalRegressor(LabelledChainzRule):
                     f"scores must hold a finite number for each of the categories "
                     f"{self.categories_.tolist()}, got {scores.tolist()}."
                 )
-        elif _are_numbers(self.categories_):
+        elif is_numeric(self.categories_):
             scores = self.categories_.astype(float)
         else:
             scores = np.arange(len(self.categories_))
@@ -414,12 +420,17 @@ class ChainzRuleOrdinalRegressor(LabelledChainzRule):
         """
         return self._outputs(X)[:, 0] + self.thresholds_[0]
 
+    def _ranked_probabilities(self, X):
+        margins = self._outputs(X)
+        return class_probabilities(self._link, margins)
+
     def _order_labels(self, classes, y):
-        order = _checked_order(self.categories)
-        if order is None:
+        if isinstance(self.categories, str):
             order = declared_order(y)
+        else:
+            order = checked_order(self.categories)
         if order is None:
-            if _are_numbers(classes):
+            if is_numeric(classes):
                 return classes
             raise ValueError(
                 f"The order of the labels {classes.tolist()} is not known. Pass "
@@ -479,23 +490,3 @@ class ChainzRuleOrdinalRegressor(LabelledChainzRule):
                 f"{self.predict_rule!r}."
             )
         return _RULES[self.predict_rule](self._link, outputs)
-
-
-def _are_numbers(labels):
-    return labels.dtype.kind in "biuf"
-
-
-def _checked_order(categories):
-    """Given categories as a list, None for "auto"."""
-    if isinstance(categories, str):
-        return None
-    order = list(categories)
-    try:
-        repeated = len(set(order)) < len(order)
-    except TypeError:
-        repeated = True
-    if repeated or len(order) < 2:
-        raise ValueError(
-            f"categories must hold at least 2 different labels, got {order!r}."
-        )
-    return order
