@@ -15,8 +15,11 @@ from cr_sklearn._labels import (
     is_numeric,
 )
 
-# Share of equally frequent classes in the frequencies where thresholds start.
-_UNIFORM = 0.01
+# Thresholds start where half of the rows have their own frequencies of the classes and
+# half have equal ones, so that classes without rows have a start as well; and twice as
+# far from zero, as a latent that tells the classes apart spreads them.
+_UNIFORM = 0.5
+_SPREAD = 2.0
 
 
 def _median_codes(link, margins):
@@ -62,24 +65,24 @@ class ChainzRuleOrdinalRegressor(LabelledChainzRule):
 
     Source: arXiv 2605.24340 and 2605.15463 for the network; McCullagh 1980, Regression
     models for ordinal data, section 2, for the model. NOTE[DIFF] The first threshold
-    takes the place of the output's bias. Thresholds start where the classes have their
-    shares in the training rows.
+    takes the place of the output's bias. Thresholds start near where the classes have
+    their shares in the training rows, and further apart.
 
     Parameters
     ----------
     hidden_layer_sizes : array-like of int, default=(32, 32)
         Neurons of each hidden layer. ``()`` gives a linear model.
     link : {"logit", "probit", "cloglog"}, default="logit"
-        F is the logistic distribution (proportional odds, where no prediction leans on
-        another scale than the log-odds), the normal one, or 1 - exp(-exp(x))
-        (proportional hazards).
+        The distribution F: logistic (proportional odds), normal, or 1 - exp(-exp(x))
+        (proportional hazards: steps from class to class as discrete times).
     categories : "auto" or array-like of shape (n_classes,), default="auto"
         All labels that y may bring, from lowest to highest. "auto" sorts numbers and
         takes the order of an ordered pandas Categorical or polars Enum; the order of
         other labels is never guessed. Labels without rows are left out. Tools that
-        re-code labels (BaggingClassifier, VotingClassifier, StackingClassifier) do it
-        in alphabetical order, of which "auto" can't know: with them, encode y by rank,
-        0, 1, ..., beforehand. Given ``categories`` turn the mistake into an error.
+        re-code labels (BaggingClassifier, VotingClassifier, StackingClassifier,
+        cross_val_predict of probabilities) do it in alphabetical order, of which "auto"
+        can't know: with them, encode y by rank, 0, 1, ..., beforehand. Given
+        ``categories`` turn the mistake into an error.
     predict_rule : {"median", "argmax", "mean"}, default="median"
         What ``predict`` returns: the lowest class with at least half of the probability
         up to it, which has the least expected distance in ranks; the most probable
@@ -445,10 +448,10 @@ class ChainzRuleOrdinalRegressor(LabelledChainzRule):
             )
             if classes.dtype.kind in "iu" and classes.max() < len(order):
                 message += (
-                    " If a meta-estimator (BaggingClassifier, VotingClassifier, "
-                    "StackingClassifier) has re-coded the labels by their alphabetical "
-                    "order, encode y by rank beforehand, 0 for the lowest category, "
-                    'and leave categories="auto".'
+                    " If scikit-learn has re-coded the labels by their alphabetical "
+                    "order, as BaggingClassifier, VotingClassifier, StackingClassifier "
+                    "and cross_val_predict of probabilities do, encode y by rank "
+                    'beforehand, 0 for the lowest, and leave categories="auto".'
                 )
             raise ValueError(message)
         return classes[np.argsort([rank[label] for label in classes.tolist()])]
@@ -474,9 +477,9 @@ class ChainzRuleOrdinalRegressor(LabelledChainzRule):
 
     def _output_layer(self, target, weight, n_classes):
         shares = np.bincount(target, weights=weight, minlength=n_classes) / weight.sum()
-        # Classes without rows need a start as well.
         shares = (1.0 - _UNIFORM) * shares + _UNIFORM / n_classes
-        return {"n_outputs": 1, "thresholds": thresholds_of(self.link, shares)}
+        thresholds = _SPREAD * thresholds_of(self.link, shares)
+        return {"n_outputs": 1, "thresholds": thresholds}
 
     def _make_criterion(self):
         from cr_sklearn.nn import CumulativeLink
