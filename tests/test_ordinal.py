@@ -322,6 +322,17 @@ def test_class_weight_is_by_label(graded):
     assert heavy.predict_cumproba(X)[:, 0].mean() > plain.mean() + 0.1
 
 
+def test_a_class_without_weight_takes_no_room(graded):
+    """Its thresholds come together, and nothing becomes infinite."""
+    X, y = graded
+    given = {"class_weight": {0: 1.0, 1: 0.0, 2: 1.0, 3: 1.0}, "max_iter": 60}
+    for link in ("logit", "probit", "cloglog"):
+        model = small(link=link, **given).fit(X, y)
+        probabilities = model.predict_proba(X)
+        assert np.isfinite(probabilities).all()
+        assert probabilities[:, 1].mean() < 0.1
+
+
 def test_early_stopping_restores_the_thresholds(graded):
     """They belong to the best weights like all others."""
     X, y = graded
