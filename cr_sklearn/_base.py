@@ -100,8 +100,9 @@ class BaseChainzRule(FitMixin, CallbackSupportMixin, BaseEstimator, metaclass=AB
         jacobian : ndarray of shape (n_samples, n_outputs, n_features)
             Derivative of each output by each column, in output units (logits) per
             unit of the column as given by the user. ``n_outputs`` is 1 for two
-            classes and for ordered ones. NaN where there is no derivative: for categorical columns and
-            for missing values. 0 for columns that were constant in training.
+            classes and for ordered ones. NaN where there is no derivative: for
+            categorical columns and for missing values. 0 for columns that were constant
+            in training.
         """
         encoded, standardised = self._encode(X)
         jacobian = self._fitted_network().jacobian(encoded)

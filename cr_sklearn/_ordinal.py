@@ -117,7 +117,7 @@ class ChainzRuleOrdinalRegressor(LabelledChainzRule):
         Networks in the ensemble when the strength is fixed; with "auto" their number is
         that of the folds times that of the candidates kept. They are trained side by
         side as one packed network and differ in initial weights, order of rows and
-        random tangents. Outputs (logits) are summed by ``estimator_weights_``.
+        random tangents. Their margins are summed by ``estimator_weights_``.
     max_iter : "auto" or int, default="auto"
         Epochs. "auto" is 20, and 40 if a network trains on at most 256 rows.
     batch_size : "auto" or int, default="auto"
@@ -471,7 +471,8 @@ class ChainzRuleOrdinalRegressor(LabelledChainzRule):
             raise ValueError(
                 "Unknown label type: continuous. y contains numbers that are not "
                 f"integers, such as {y[y % 1 != 0][0]:g}. Ordinal regression needs "
-                "classes: bin y, for example with pandas.cut or numpy.digitize."
+                "classes: bin y, for example with pandas.cut(y, 5, labels=False), or "
+                "give ranks of a few values: numpy.unique(y, return_inverse=True)[1]."
             )
         super()._check_label_type(y)
 
