@@ -96,6 +96,9 @@ class CumulativeLink(nn.Module):
             raise ValueError(f"link must be one of {sorted(LINKS)}, got {link!r}.")
         self.link = link
 
+    def extra_repr(self):
+        return f"link={self.link!r}"
+
     def forward(self, outputs, targets):
         return _Recorded.apply(outputs, targets, self.value_and_slope)
 
