@@ -5,8 +5,11 @@ from importlib import import_module
 __version__ = "0.1.0"
 
 # Public name -> module. Imported on first use.
-_PUBLIC = {"ChainzRuleClassifier": "cr_sklearn._classifier"}
-__all__ = ["ChainzRuleClassifier", "__version__"]
+_PUBLIC = {
+    "ChainzRuleClassifier": "cr_sklearn._classifier",
+    "ChainzRuleOrdinalRegressor": "cr_sklearn._ordinal",
+}
+__all__ = ["ChainzRuleClassifier", "ChainzRuleOrdinalRegressor", "__version__"]
 
 
 def __getattr__(name):

@@ -94,7 +94,9 @@ class BaseChainzRule(FitMixin, CallbackSupportMixin, BaseEstimator, metaclass=AB
         """Subclasses list the parameters, as scikit-learn requires."""
 
     def jacobian(self, X):
-        """Exact Jacobian of :meth:`decision_function` with respect to the columns.
+        """Exact Jacobian of the outputs with respect to the columns.
+
+        The outputs are those of ``decision_function``; of an ordinal model the latent.
 
         Parameters
         ----------
@@ -105,8 +107,9 @@ class BaseChainzRule(FitMixin, CallbackSupportMixin, BaseEstimator, metaclass=AB
         jacobian : ndarray of shape (n_samples, n_outputs, n_features)
             Derivative of each output by each column, in output units (logits) per
             unit of the column as given by the user. ``n_outputs`` is 1 for two
-            classes. NaN where there is no derivative: for categorical columns and
-            for missing values. 0 for columns that were constant in training.
+            classes and for ordered ones. NaN where there is no derivative: for
+            categorical columns and for missing values. 0 for columns that were constant
+            in training.
         """
 
         def in_users_units(encoded, standardised):

@@ -2,17 +2,11 @@
 
 import numpy as np
 from scipy.special import expit, softmax
-from sklearn.base import ClassifierMixin, _fit_context
-from sklearn.utils import assert_all_finite, column_or_1d, compute_class_weight
-from sklearn.utils._param_validation import StrOptions
-from sklearn.utils.multiclass import check_classification_targets
 
-from cr_sklearn._base import BaseChainzRule, unchanged_on_error
-from cr_sklearn._callbacks import with_callbacks
-from cr_sklearn._columns import is_missing
+from cr_sklearn._labels import LabelledChainzRule
 
 
-class ChainzRuleClassifier(ClassifierMixin, BaseChainzRule):
+class ChainzRuleClassifier(LabelledChainzRule):
     r"""Classifier of learnable polynomials, regularised by its own Jacobians.
 
     A packed ensemble of small networks whose activations are learnable polynomials.
@@ -196,11 +190,6 @@ class ChainzRuleClassifier(ClassifierMixin, BaseChainzRule):
     (143, 1, 30)
     """
 
-    _parameter_constraints = {
-        **BaseChainzRule._parameter_constraints,
-        "class_weight": [dict, StrOptions({"balanced"}), None],
-    }
-
     def __init__(
         self,
         hidden_layer_sizes=(32, 32),
@@ -256,74 +245,6 @@ class ChainzRuleClassifier(ClassifierMixin, BaseChainzRule):
         self.warm_start = warm_start
         self.verbose = verbose
 
-    @unchanged_on_error
-    @with_callbacks
-    @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y, sample_weight=None, groups=None):
-        """Fit the classifier.
-
-        Parameters
-        ----------
-        X : array-like or dataframe of shape (n_samples, n_features)
-            Numbers, and in dataframes categories. NaN, None and pandas.NA are
-            missing values.
-        y : array-like of shape (n_samples,)
-            Class labels of any sortable type.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weights >= 0. Only their ratios matter; a row of weight 0 counts as absent.
-        groups : array-like of shape (n_samples,), default=None
-            Rows of a group are never in both parts of an inner fold. Given to ``cv``.
-
-        Returns
-        -------
-        self : ChainzRuleClassifier
-
-        Raises
-        ------
-        TypeError
-            If X is sparse, or a column mixes types.
-        ValueError
-            If a parameter or the data is invalid, if there is only one class, or if
-            the training diverges. The estimator is then as it was before.
-        """
-        return self._train(self._prepare_fit(X, y, sample_weight, groups))
-
-    @unchanged_on_error
-    @with_callbacks
-    @_fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X, y, classes=None, sample_weight=None):
-        """Train for one epoch on these rows, at a constant learning rate.
-
-        The first call fixes the encoding of the columns, so its rows should be many
-        and typical.
-
-        Parameters
-        ----------
-        X : array-like or dataframe of shape (n_samples, n_features)
-        y : array-like of shape (n_samples,)
-        classes : array-like of shape (n_classes,), default=None
-            All classes that calls may bring. Needed in the first call.
-        sample_weight : array-like of shape (n_samples,), default=None
-
-        Returns
-        -------
-        self : ChainzRuleClassifier
-        """
-        first = not hasattr(self, "coefs_")
-        user_data = {"X": X, "y": y, "sample_weight": sample_weight}
-        y = self._validate_labels(y)
-        rows = self._validate_rows(X, y, sample_weight, reset=first)
-        known = self._check_classes(classes, first)
-        unknown = np.setdiff1d(rows.y, known)
-        if unknown.size:
-            raise ValueError(
-                f"y contains {unknown.tolist()}, which are not among the classes of "
-                f"the first call to partial_fit: {known.tolist()}."
-            )
-        if first:
-            self._optimizer_state = None
-        return self._train(self._prepare_labels(rows, known, user_data, "partial_fit"))
-
     def decision_function(self, X):
         """Logits, averaged over the ensemble.
 
@@ -339,83 +260,8 @@ class ChainzRuleClassifier(ClassifierMixin, BaseChainzRule):
         outputs = self._outputs(X)
         return outputs[:, 0] if outputs.shape[1] == 1 else outputs
 
-    def predict_proba(self, X, return_sensitivity=False):
-        """Class probabilities.
-
-        Parameters
-        ----------
-        X : array-like or dataframe of shape (n_samples, n_features)
-        return_sensitivity : bool, default=False
-            Whether to return :meth:`sensitivity` as well, at less than the cost of a
-            call of its own. A pipeline hands it on:
-            ``pipeline.predict_proba(X, return_sensitivity=True)``.
-
-        Returns
-        -------
-        probabilities : ndarray of shape (n_samples, n_classes)
-            Columns in the order of ``classes_``.
-        sensitivity : ndarray of shape (n_samples,)
-            Logits per standard deviation. Only if ``return_sensitivity`` is True.
-        """
-        return self._from_outputs(X, self._probabilities, return_sensitivity)
-
-    def predict_log_proba(self, X):
-        """Logarithms of the class probabilities.
-
-        Parameters
-        ----------
-        X : array-like or dataframe of shape (n_samples, n_features)
-
-        Returns
-        -------
-        log_probabilities : ndarray of shape (n_samples, n_classes)
-        """
-        with np.errstate(divide="ignore"):
-            return np.log(self.predict_proba(X))
-
-    def predict(self, X):
-        """Most probable class of each row.
-
-        Parameters
-        ----------
-        X : array-like or dataframe of shape (n_samples, n_features)
-
-        Returns
-        -------
-        labels : ndarray of shape (n_samples,)
-        """
-        return self._from_outputs(
-            X, lambda outputs: self.classes_[self._predict_codes(outputs)]
-        )
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = True
-        tags.input_tags.categorical = True
-        tags.input_tags.string = True
-        return tags
-
-    def _prepare_fit(self, X, y, sample_weight=None, groups=None):
-        """Everything that :meth:`fit` does before its networks train."""
-        mode = "warm_start" if self.warm_start and hasattr(self, "coefs_") else "fit"
-        user_data = {"X": X, "y": y, "sample_weight": sample_weight}
-        y = self._validate_labels(y)
-        rows = self._validate_rows(X, y, sample_weight, groups, reset=mode == "fit")
-        classes = np.unique(rows.y)
-        if len(classes) < 2:
-            raise ValueError(
-                "At least 2 classes are needed among the rows with a positive "
-                f"weight, but y contains 1 class: {classes.tolist()}."
-            )
-        if mode == "warm_start" and not np.array_equal(classes, self.classes_):
-            raise ValueError(
-                f"warm_start=True needs the classes of the earlier fit, "
-                f"{self.classes_.tolist()}, but y contains {classes.tolist()}."
-            )
-        return self._prepare_labels(rows, classes, user_data, mode)
-
-    def _n_outputs(self, n_classes):
-        return 1 if n_classes == 2 else n_classes
+    def _output_layer(self, target, weight, n_classes):
+        return {"n_outputs": 1 if n_classes == 2 else n_classes}
 
     def _make_criterion(self):
         from cr_sklearn.nn import CrossEntropy
@@ -431,67 +277,3 @@ class ChainzRuleClassifier(ClassifierMixin, BaseChainzRule):
         if outputs.shape[1] == 1:
             return (outputs[:, 0] > 0).astype(int)
         return outputs.argmax(axis=1)
-
-    def _validate_labels(self, y):
-        if y is None:
-            raise ValueError(
-                f"{type(self).__name__} requires y to be passed, but the target y is "
-                "None."
-            )
-        y = column_or_1d(y, warn=True)
-        if y.dtype.kind == "f":
-            assert_all_finite(y, input_name="y")
-        elif y.dtype.kind == "O" and (missing := is_missing(y)).any():
-            raise ValueError(
-                "Input y contains missing values, the first in row "
-                f"{missing.argmax()}. Drop these rows."
-            )
-        check_classification_targets(y)
-        return y
-
-    def _check_classes(self, classes, first):
-        if classes is None:
-            if first:
-                raise ValueError(
-                    "classes must be passed on the first call to partial_fit."
-                )
-            return self.classes_
-        classes = np.unique(column_or_1d(classes))
-        if first:
-            if len(classes) < 2:
-                raise ValueError(
-                    f"classes must hold at least 2 classes, got {classes.tolist()}."
-                )
-            return classes
-        if not np.array_equal(classes, self.classes_):
-            raise ValueError(
-                f"classes={classes.tolist()} differs from the classes of the first "
-                f"call to partial_fit, {self.classes_.tolist()}."
-            )
-        return self.classes_
-
-    def _prepare_labels(self, rows, classes, user_data, mode):
-        target = np.searchsorted(classes, rows.y)
-        class_weights = self._class_weights(classes, target, rows.y, rows.weight)
-        loss_weight = rows.weight * class_weights[target]
-        if not loss_weight.sum() > 0:
-            raise ValueError(
-                f"class_weight={self.class_weight!r} leaves no row with a positive "
-                "weight."
-            )
-        self.classes_ = classes
-        return self._prepare(
-            rows,
-            target,
-            loss_weight,
-            classes=classes,
-            user_data=user_data,
-            mode=mode,
-        )
-
-    def _class_weights(self, classes, target, y, weight):
-        if self.class_weight == "balanced":
-            # By weighted counts, so that a weight of 2 still equals the row twice.
-            counts = np.bincount(target, weights=weight, minlength=len(classes))
-            return weight.sum() / (len(classes) * np.where(counts > 0, counts, np.inf))
-        return compute_class_weight(self.class_weight, classes=classes, y=y)

@@ -75,8 +75,8 @@ class FitMixin:
     """
 
     @abstractmethod
-    def _n_outputs(self, n_classes):
-        """Outputs of the network for so many classes."""
+    def _output_layer(self, target, weight, n_classes):
+        """``n_outputs``, and ``thresholds`` if there are any, of the network."""
 
     @abstractmethod
     def _make_criterion(self):
@@ -107,6 +107,7 @@ class FitMixin:
         loss_weight : ndarray of shape (n,)
             Sample weights times class weights; the encoding goes by the former alone.
         classes : ndarray of shape (n_classes,)
+            Labels in the order of their codes.
         user_data : dict
             ``X``, ``y`` and ``sample_weight`` as the user gave them, for callbacks.
         mode : {"fit", "warm_start", "partial_fit"}
@@ -143,8 +144,9 @@ class FitMixin:
         if search:
             n_rows = search.n_rows
             search.check_weights(training.weight)
+        output_layer = self._output_layer(target, loss_weight, len(classes))
         packs, groups = self._build_packs(
-            search, go_on, n_rows, encoder.n_encoded_, len(classes), random_state
+            search, go_on, n_rows, encoder.n_encoded_, output_layer, random_state
         )
         member_weights = None
         if go_on:
@@ -337,7 +339,9 @@ class FitMixin:
             )
         return hidden.astype(int).tolist()
 
-    def _build_packs(self, search, go_on, n_rows, n_encoded, n_classes, random_state):
+    def _build_packs(
+        self, search, go_on, n_rows, n_encoded, output_layer, random_state
+    ):
         from cr_sklearn._packs import Packs
         from cr_sklearn._training import check_device, initial_network
 
@@ -358,7 +362,7 @@ class FitMixin:
             return initial_network(
                 n_encoded,
                 hidden,
-                self._n_outputs(n_classes),
+                **output_layer,
                 activation=self.activation,
                 degree=self.degree,
                 dropout=self.dropout,

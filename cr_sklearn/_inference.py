@@ -17,6 +17,7 @@ class FittedNetwork(NamedTuple):
     coefs : list of ndarray of shape (members, n_in, n_out)
         Of each layer, the output's last; empty for a linear model.
     intercepts : list of ndarray of shape (members, n_out)
+        With thresholds the last is (members, K - 1), and so are then the outputs.
     skip_coef : ndarray of shape (members, n_features, n_outputs)
         Direct linear map from input to output.
     polynomial_coefs : list of ndarray of shape (members, degree, n_units)

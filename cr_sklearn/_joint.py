@@ -65,7 +65,7 @@ class PreparedFit:
             return None
         groups = self.groups
         return (
-            type(self.criterion),
+            repr(self.criterion),
             len(self.rows.x) if groups is None else groups.rows.shape[1],
             None if groups is None else len(groups.seeds),
             *map(_shape, self.packs.networks, self.settings),

@@ -10,8 +10,8 @@ from cr_sklearn._piecewise import RISE
 
 # Encoded tables up to this size are kept: 16 million numbers in float32.
 _MAX_BYTES = 2**26
-# Rows that are encoded at a time on the way to it.
-_ROWS_AT_ONCE = 4096
+# Rows that are encoded at a time.
+_ROWS_AT_ONCE = 2048
 
 
 def encoded_rows(encoder, part, like):
@@ -87,6 +87,16 @@ class TableInputs:
 
     def index_select(self, dim, index):
         """Encoded rows, a tensor of shape (len(index), n_encoded)."""
+        encoded = torch.empty(
+            (len(index), self.shape[1]), dtype=self.dtype, device=self.device
+        )
+        for rows, part in zip(
+            encoded.split(_ROWS_AT_ONCE), index.split(_ROWS_AT_ONCE), strict=True
+        ):
+            self._encode(dim, part, out=rows)
+        return encoded
+
+    def _encode(self, dim, index, out):
         numeric = self._numeric.index_select(dim, index).double()
         values = numeric.sub_(self._center).div_(self._scale).clamp_(-FAR_OUT, FAR_OUT)
         ramps = values.index_select(1, self._source)
@@ -94,12 +104,11 @@ class TableInputs:
         ramps = ramps.sub_(self._ramp_mean).mul_(RISE).nan_to_num_()
         indicators = self._indicators.index_select(dim, index).to(self.dtype)
         bounded = values / torch.hypot(torch.ones_like(values), values / BOUND)
-        blocks = [
-            bounded.nan_to_num_().to(self.dtype),
-            indicators.sub_(self._indicator_mean),
-            ramps.to(self.dtype),
-        ]
-        return torch.cat(blocks, dim=1)
+        n_numeric, n_ramps = values.shape[1], ramps.shape[1]
+        out[:, :n_numeric] = bounded.nan_to_num_()
+        end = out.shape[1] - n_ramps
+        torch.sub(indicators, self._indicator_mean, out=out[:, n_numeric:end])
+        out[:, end:] = ramps
 
 
 def _numeric_tensor(columns, features):

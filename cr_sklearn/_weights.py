@@ -18,7 +18,10 @@ def dump(network, activation):
     """
     return FittedNetwork(
         coefs=[_to_array(weight.mT) for weight in network.weights],
-        intercepts=[_to_array(bias) for bias in network.biases],
+        intercepts=[
+            *[_to_array(bias) for bias in network.biases[:-1]],
+            _to_array(network.output_bias),
+        ],
         skip_coef=_to_array(network.skip.mT),
         polynomial_coefs=[_to_array(block) for block in _polynomials(network)],
         activation=activation,
@@ -51,6 +54,8 @@ def load(network, activation, fitted):
     with torch.no_grad():
         for parameter, array in zip(own, given, strict=True):
             parameter.copy_(torch.from_numpy(np.ascontiguousarray(array)))
+    # Not its parameters, where it is made of thresholds.
+    network.set_output_bias(torch.from_numpy(fitted.intercepts[-1]))
 
 
 def _polynomials(network):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cr_sklearn import ChainzRuleClassifier
+from cr_sklearn import ChainzRuleClassifier, ChainzRuleOrdinalRegressor
 
 pytest.importorskip("sklearn.callback", reason="needs scikit-learn >= 1.9")
 
@@ -60,6 +60,20 @@ def test_a_callback_can_stop_the_fit(moons):
     assert model.n_iter_ == 2
     assert not model.interrupted_
     assert recorder.events[-2:] == [("end", "fit"), "teardown"]
+
+
+def test_callbacks_see_an_ordinal_model_with_its_thresholds(moons):
+    """Thresholds, link and order of the labels are part of what predicts."""
+    X, y = moons
+    labels = np.array(["never", "always"])[y]
+    recorder = Recorder()
+    model = ChainzRuleOrdinalRegressor(
+        categories=["never", "always"], link="probit", max_iter=5, random_state=0
+    )
+    model.set_callbacks(recorder).fit(X, labels)
+    assert len(recorder.scores) == 5
+    assert min(recorder.scores) > 0.5
+    assert len(set(recorder.scores)) > 1
 
 
 def test_callbacks_are_torn_down_when_the_fit_fails(moons):

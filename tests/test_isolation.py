@@ -63,7 +63,13 @@ def test_verbose_shows_progress(moons, capfd):
 
 
 @pytest.mark.parametrize(
-    "statement", ["import cr_sklearn", "from cr_sklearn import ChainzRuleClassifier"]
+    "statement",
+    [
+        "import cr_sklearn",
+        "from cr_sklearn import ChainzRuleClassifier",
+        "from cr_sklearn import ChainzRuleOrdinalRegressor",
+        "from cr_sklearn.metrics import ordinal_scorer",
+    ],
 )
 def test_import_does_not_load_torch(statement):
     """Torch takes seconds to import; reading --help must not."""

@@ -5,7 +5,7 @@ Pure torch; imports nothing else of the package.
 
 from cr_sklearn.nn._activations import ACTIVATIONS, make_activation
 from cr_sklearn.nn._dreg import STREAMS, dreg, n_tangent_dims, tangent_images
-from cr_sklearn.nn._losses import CrossEntropy
+from cr_sklearn.nn._losses import CrossEntropy, CumulativeLink
 from cr_sklearn.nn._network import PackedNetwork
 from cr_sklearn.nn._poly import Polynomial
 from cr_sklearn.nn._streams import Streams
@@ -14,6 +14,7 @@ __all__ = [
     "ACTIVATIONS",
     "STREAMS",
     "CrossEntropy",
+    "CumulativeLink",
     "PackedNetwork",
     "Polynomial",
     "Streams",

@@ -1,9 +1,13 @@
 """Data losses, per member and sample."""
 
+import math
+
 import torch
 from torch import nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
+
+from cr_sklearn.nn._links import LINKS
 
 
 class CrossEntropy(nn.Module):
@@ -52,6 +56,69 @@ class CrossEntropy(nn.Module):
         slopes = exponentials / total
         slopes.scatter_add_(-1, targets, -torch.ones_like(losses))
         return losses.squeeze(-1), slopes
+
+
+class CumulativeLink(nn.Module):
+    r"""Negative log-likelihood of ordered classes, one value per member and sample.
+
+    .. math:: P(y \le k) = F(\theta_k - f(x)), \qquad
+              \ell = -\log\big[F(\theta_y - f) - F(\theta_{y-1} - f)\big]
+
+    with thresholds :math:`\theta_1 < \dots < \theta_{K-1}`, minus and plus infinity
+    beyond them, and the inverse link F. For two classes and "logit" it is the logistic
+    loss of :class:`CrossEntropy`.
+
+    Source: McCullagh 1980, Regression models for ordinal data, section 2.
+
+    Parameters
+    ----------
+    link : {"logit", "probit", "cloglog"}, default="logit"
+        F is the logistic distribution, the normal one, or 1 - exp(-exp(x)).
+
+    Notes
+    -----
+    Shape: outputs ``(members, batch, K - 1)``, the margins ``f - theta_k`` of
+    :class:`PackedNetwork` with thresholds, falling in k; targets ``(members, batch)``
+    of ranks in ``0..K-1``; returns ``(members, batch)``.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from cr_sklearn.nn import CumulativeLink
+    >>> margins = torch.tensor([[[1.0, -1.0]]])
+    >>> CumulativeLink()(margins, torch.tensor([[1]]))
+    tensor([[0.7719]])
+    """
+
+    def __init__(self, link="logit"):
+        super().__init__()
+        if link not in LINKS:
+            raise ValueError(f"link must be one of {sorted(LINKS)}, got {link!r}.")
+        self.link = link
+
+    def extra_repr(self):
+        return f"link={self.link!r}"
+
+    def forward(self, outputs, targets):
+        return _Recorded.apply(outputs, targets, self.value_and_slope)
+
+    def value_and_slope(self, outputs, targets):
+        """Losses and their derivatives by the outputs, not recorded by autograd.
+
+        Returns
+        -------
+        losses : Tensor of shape (members, batch)
+        slopes : Tensor of shape (members, batch, K - 1)
+        """
+        ends = torch.stack([targets, targets + 1], dim=-1)
+        # Margins above the first threshold and below the last are infinite.
+        padded = F.pad(outputs, (1, 0), value=math.inf)
+        padded = F.pad(padded, (0, 1), value=-math.inf)
+        a, b = padded.gather(-1, ends).neg_().unbind(-1)
+        log_p, slope_a, slope_b = LINKS[self.link](a, b)
+        slopes = torch.zeros_like(padded)
+        slopes.scatter_(-1, ends, torch.stack([slope_a, slope_b], dim=-1))
+        return -log_p, slopes[..., 1:-1]
 
 
 class _Recorded(torch.autograd.Function):

@@ -9,6 +9,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from cr_sklearn.nn._activations import make_activation
+from cr_sklearn.nn._thresholds import free_parameters, ordered_thresholds
 
 
 class PackedNetwork(nn.Module):
@@ -42,6 +43,10 @@ class PackedNetwork(nn.Module):
     dropout : float, default=0.0
         Probability of zeroing a hidden unit while training; both streams see the
         same mask.
+    thresholds : sequence of float or None, default=None
+        Where rising thresholds :math:`\theta_k` start that are learned in place of the
+        output's bias. The one output is then the latent f(x), and a forward pass
+        returns its margins :math:`f(x) - \theta_k`.
 
     Attributes
     ----------
@@ -49,6 +54,7 @@ class PackedNetwork(nn.Module):
         ``[W_1; W_skip]``, all that meets the input: one matrix product for both.
     hidden_weights : ParameterList of (members, n_l, n_(l-1)), the last one ``W_out``
     biases : ParameterList of (members, n_l)
+        With thresholds the last is their free parameters.
     activations : ModuleList, one per hidden layer
     dropout_generators : list of torch.Generator or None
         One per member; needed for training with dropout.
@@ -77,8 +83,13 @@ class PackedNetwork(nn.Module):
         activation="polynomial",
         degree=3,
         dropout=0.0,
+        thresholds=None,
     ):
         super().__init__()
+        if thresholds is not None and n_outputs != 1:
+            raise ValueError(
+                f"Thresholds are those of one output, but n_outputs={n_outputs!r}."
+            )
         if not 0.0 <= dropout < 1.0:
             raise ValueError(f"dropout must be in [0, 1), got {dropout!r}.")
         self.n_features = n_features
@@ -86,6 +97,8 @@ class PackedNetwork(nn.Module):
         self.members = members
         self.dropout = dropout
         self.dropout_generators = None
+        self._first_thresholds = thresholds
+        n_biases = n_outputs if thresholds is None else len(thresholds)
         hidden = list(hidden_layer_sizes)
         # Without hidden layers the skip is the whole model.
         self._n_first = hidden[0] if hidden else 0
@@ -97,7 +110,7 @@ class PackedNetwork(nn.Module):
             for n_in, n_out in itertools.pairwise([*hidden, n_outputs])
         )
         self.biases = nn.ParameterList(
-            torch.zeros(members, n_out) for n_out in [*hidden, n_outputs]
+            torch.zeros(members, n_out) for n_out in [*hidden, n_biases]
         )
         self.activations = nn.ModuleList(
             make_activation(activation, members, n_units, degree) for n_units in hidden
@@ -118,6 +131,25 @@ class PackedNetwork(nn.Module):
         """View of ``W_skip``."""
         return self.input_weight[:, self._n_first :]
 
+    @property
+    def has_thresholds(self):
+        """Whether outputs are margins over thresholds."""
+        return self._first_thresholds is not None
+
+    @property
+    def output_bias(self):
+        """``b_out``, or the thresholds with a minus: (members, n_outputs or K - 1)."""
+        if self.has_thresholds:
+            return -ordered_thresholds(self.biases[-1])
+        return self.biases[-1]
+
+    def set_output_bias(self, bias):
+        """Set the parameters by which :attr:`output_bias` is ``bias``."""
+        if self.has_thresholds:
+            bias = free_parameters(-bias)
+        with torch.no_grad():
+            self.biases[-1].copy_(bias)
+
     def reset_parameters(self, generators):
         """Draw all parameters, member ``m`` from ``generators[m]`` alone."""
         if len(generators) != self.members:
@@ -137,6 +169,9 @@ class PackedNetwork(nn.Module):
                             0.0, 0.1, generator=generator
                         )
             self.biases[-1].zero_()
+            if self.has_thresholds:
+                first = torch.as_tensor(self._first_thresholds, dtype=torch.float64)
+                self.set_output_bias(-first.expand(self.members, -1))
             self.skip.zero_()
         for activation in self.activations:
             if hasattr(activation, "reset_parameters"):
@@ -206,11 +241,11 @@ class PackedNetwork(nn.Module):
                     own.copy_(given)
 
     def forward(self, x):
-        """Value stream alone: outputs (members, batch, n_outputs)."""
+        """Value stream alone: outputs (members, batch, n_outputs), or margins."""
         masks = self.dropout_masks(x)
         mapped = map_inputs(x if x.dim() == 3 else x.unsqueeze(0), self.input_weight)
         z, skipped = mapped.tensor_split([self._n_first], dim=2)
-        outputs = skipped + self.biases[-1].unsqueeze(1)
+        outputs = skipped + self.output_bias.unsqueeze(1)
         if not self.activations:
             return outputs
         for layer, activation in enumerate(self.activations):

@@ -4,6 +4,7 @@ import torch
 from torch.nn import functional as F
 
 from cr_sklearn.nn._network import map_inputs
+from cr_sklearn.nn._thresholds import free_gradient, ordered_thresholds
 
 
 class Streams:
@@ -37,6 +38,7 @@ class Streams:
         self._weights = [weight.detach() for weight in network.hidden_weights]
         self._transposed = [weight.mT for weight in self._weights]
         self._biases = [bias.detach().unsqueeze(1) for bias in network.biases]
+        self._has_thresholds = network.has_thresholds
         self._terms = [activation.terms() for activation in self._activations]
         # Units of the first layer; without hidden layers the skip is the whole model.
         self._n_first = self._inputs.shape[1] - network.n_outputs
@@ -56,6 +58,7 @@ class Streams:
         Returns
         -------
         outputs : Tensor of shape (members, batch, n_outputs)
+            With thresholds the margins, (members, batch, K - 1).
         norms : Tensor of shape (n_layers + 1, members, batch or 1)
             ``||S^l V||_F^2``, the output's last.
         """
@@ -92,7 +95,10 @@ class Streams:
             outputs, image = mapped, images
         norms.append(_squared_norm(image))
         self._saved = x, batch, masks, layers, image, images.shape[1] == 1
-        return outputs + self._biases[-1], torch.stack(norms)
+        bias = self._biases[-1]
+        if self._has_thresholds:
+            bias = -ordered_thresholds(bias)
+        return outputs + bias, torch.stack(norms)
 
     def backward(self, grad_outputs, grad_norms):
         """Gradients of the parameters and inputs of the last forward pass.
@@ -115,6 +121,10 @@ class Streams:
         grad_norms = 2.0 * grad_norms[..., None, None]
         grad_image = grad_norms[-1] * image
         grad_biases = [grad_outputs.sum(dim=1)]
+        if self._has_thresholds:
+            free = self._biases[-1].squeeze(1)
+            grad_biases = [free_gradient(free, -grad_biases[0])]
+            grad_outputs = grad_outputs.sum(dim=2, keepdim=True)
         grad_weights, grad_coefficients = [], []
         if layers:
             head = torch.cat([grad_outputs, grad_image.flatten(1, 2)], dim=1)

@@ -1,0 +1,55 @@
+"""Probabilities of ordered classes in NumPy, by the links of cr_sklearn.nn."""
+
+import numpy as np
+from scipy.special import expit, logit, ndtr, ndtri
+
+# exp(exp(x)) of more is infinite in any case.
+_LARGEST = 700.0
+
+
+def _cloglog(x):
+    return -np.expm1(-np.exp(np.minimum(x, _LARGEST)))
+
+
+def _cloglog_above(x):
+    return np.exp(-np.exp(np.minimum(x, _LARGEST)))
+
+
+# F(x), 1 - F(x) without cancellation, and the quantiles of F.
+_LINKS = {
+    "logit": (expit, lambda x: expit(-x), logit),
+    "probit": (ndtr, lambda x: ndtr(-x), ndtri),
+    "cloglog": (_cloglog, _cloglog_above, lambda p: np.log(-np.log1p(-p))),
+}
+
+
+def cumulative_probabilities(link, margins):
+    r"""Return :math:`P(y \le k) = F(\theta_k - f)`, the last one 1.
+
+    Parameters
+    ----------
+    link : {"logit", "probit", "cloglog"}
+    margins : ndarray of shape (n, K - 1)
+        ``f - theta_k``, falling in k.
+
+    Returns
+    -------
+    ndarray of shape (n, K)
+    """
+    below, _, _ = _LINKS[link]
+    return np.pad(below(-margins), ((0, 0), (0, 1)), constant_values=1.0)
+
+
+def class_probabilities(link, margins):
+    """Probabilities (n, K) of the classes, exact in both tails and never negative."""
+    below, above, _ = _LINKS[link]
+    ends = np.pad(-margins, ((0, 0), (1, 0)), constant_values=-np.inf)
+    ends = np.pad(ends, ((0, 0), (0, 1)), constant_values=np.inf)
+    low, high = ends[:, :-1], ends[:, 1:]
+    return np.where(low > 0.0, above(low) - above(high), below(high) - below(low))
+
+
+def thresholds_of(link, shares):
+    """Thresholds (K - 1,) at which classes have these shares where f is 0."""
+    _, _, quantile = _LINKS[link]
+    return quantile(np.cumsum(shares)[:-1])

@@ -1,0 +1,473 @@
+"""ChainzRuleOrdinalRegressor."""
+
+import numpy as np
+from sklearn.utils._param_validation import StrOptions
+from sklearn.utils.validation import check_is_fitted
+
+from cr_sklearn._cumulative import (
+    class_probabilities,
+    cumulative_probabilities,
+    thresholds_of,
+)
+from cr_sklearn._labels import (
+    LabelledChainzRule,
+    checked_order,
+    declared_order,
+    is_numeric,
+)
+
+# Thresholds start where half of the rows have their own frequencies of the classes and
+# half have equal ones, so that classes without rows have a start as well; and twice as
+# far from zero, as a latent that tells the classes apart spreads them.
+_UNIFORM = 0.5
+_SPREAD = 2.0
+
+
+def _median_codes(link, margins):
+    return (cumulative_probabilities(link, margins) < 0.5).sum(axis=1)
+
+
+def _argmax_codes(link, margins):
+    return class_probabilities(link, margins).argmax(axis=1)
+
+
+def _mean_codes(link, margins):
+    # The mean of a rank is the sum of the chances to be above each threshold.
+    above = 1.0 - cumulative_probabilities(link, margins)
+    return np.rint(above.sum(axis=1)).astype(int)
+
+
+_RULES = {"median": _median_codes, "argmax": _argmax_codes, "mean": _mean_codes}
+
+
+class ChainzRuleOrdinalRegressor(LabelledChainzRule):
+    r"""Ordinal regression by learnable polynomials, regularised by their Jacobians.
+
+    For classes with an order: star ratings, grades, stages. Each network of the packed
+    ensemble has one output, the latent f(x), and thresholds that can't cross:
+
+    .. math:: P(y \le k \mid x) = F(\theta_k - f(x)), \qquad
+              \theta_1 < \dots < \theta_{K-1}
+
+    .. math:: \frac{1}{\sum_i w_i} \sum_i w_i \Big[
+              -\log\big(F(\theta_{y_i} - f) - F(\theta_{y_i - 1} - f)\big)
+              + \lambda \sum_l \lVert S^l(x_i) \rVert_F^2 \Big], \qquad
+              S^l = \partial h^l / \partial x
+
+    The likelihood is exact; DREG penalises the Jacobian of the latent and of the layers
+    before it. Networks are summed as margins :math:`f - \theta_k`, so that the ensemble
+    is one such model again. Network, encoding and training are those of
+    :class:`ChainzRuleClassifier`, and so is the model of two classes with "logit".
+
+    "Ordinal regression" is the statistical term. To scikit-learn this is a classifier:
+    folds are stratified, ``score`` is the accuracy, and what works with probabilities
+    of classes works here. :func:`cr_sklearn.metrics.ordinal_scorer` has the scores that
+    know the order.
+
+    Source: arXiv 2605.24340 and 2605.15463 for the network; McCullagh 1980, Regression
+    models for ordinal data, section 2, for the model. NOTE[DIFF] The first threshold
+    takes the place of the output's bias. Thresholds start near where the classes have
+    their shares in the training rows, and further apart.
+
+    Parameters
+    ----------
+    hidden_layer_sizes : array-like of int, default=(32, 32)
+        Neurons of each hidden layer. ``()`` gives a linear model.
+    link : {"logit", "probit", "cloglog"}, default="logit"
+        The distribution F: logistic (proportional odds), normal, or 1 - exp(-exp(x))
+        (proportional hazards: steps from class to class as discrete times).
+    categories : "auto" or array-like of shape (n_classes,), default="auto"
+        All labels that y may bring, from lowest to highest. "auto" sorts numbers and
+        takes the order of an ordered pandas Categorical or polars Enum; the order of
+        other labels is never guessed. Labels without rows are left out. Tools that
+        re-code labels (BaggingClassifier, VotingClassifier, StackingClassifier,
+        cross_val_predict of probabilities) do it in alphabetical order, of which "auto"
+        can't know: with them, encode y by rank, 0, 1, ..., beforehand. Given
+        ``categories`` turn the mistake into an error.
+    predict_rule : {"median", "argmax", "mean"}, default="median"
+        What ``predict`` returns: the lowest class with at least half of the probability
+        up to it, which has the least expected distance in ranks; the most probable
+        class; or the class nearest to the mean rank, which has the least expected
+        squared distance. May be changed after the fit.
+    degree : int, default=3
+        Degree of the polynomials, at least 1. Other activations ignore it.
+    dreg_strength : "auto" or float, default="auto"
+        Weight :math:`\lambda` of the penalty; 0 turns it off. "auto" trains networks of
+        four strengths from 0.0005 to 0.12, and linear ones of two, on every inner fold
+        (``cv``), all side by side in one packed run, and weights these candidates by
+        what they predict for the rows held out; see Notes. After 40 % of the epochs the
+        two strengths that then predict best go on; networks of the others stay as they
+        are. With ``early_stopping`` all go on. Without inner folds, and in
+        ``partial_fit``, it is 0.01.
+    cv : int, cross-validation generator, iterable or None, default=None
+        Inner folds of ``dreg_strength="auto"``. None gives 5 stratified folds, or none
+        below 50 rows. An int gives that many, stratified; with ``groups`` in ``fit``
+        they keep groups together. Classes with fewer rows than folds train in every
+        fold. A splitter or an iterable of (train, test) positions may hold rows out
+        several times or never. Every fold adds six networks.
+    dreg_stream : {"auto", "exact", "projected"}, default="auto"
+        How the penalty is evaluated while training. "exact" carries one tangent for
+        each input, or one for each unit of the first layer and output if these are
+        fewer. "projected" carries one random tangent per sample, 16 different ones in
+        a batch: unbiased for every layer, at a cost that does not depend on the number
+        of inputs. "auto" is exact if one batch holds all rows and the networks carry at
+        most 32,768 tangents in all.
+    activation : {"polynomial", "relu", "gelu", "silu", "tanh"}, default="polynomial"
+        Activation of the hidden layers. DREG works with any of them.
+    n_estimators : int, default=8
+        Networks in the ensemble when the strength is fixed; with "auto" their number is
+        that of the folds times that of the candidates kept. They are trained side by
+        side as one packed network and differ in initial weights, order of rows and
+        random tangents. Their margins are summed by ``estimator_weights_``.
+    max_iter : "auto" or int, default="auto"
+        Epochs. "auto" is 20, and 40 if a network trains on at most 256 rows.
+    batch_size : "auto" or int, default="auto"
+        Rows per step, at most those that a network trains on. "auto" is a 24th of them,
+        but at least 48 and at most 1024; four times as many for the linear networks of
+        ``dreg_strength="auto"``.
+    learning_rate_init : float, default=0.02
+        Step size of AdamW at the start; it falls to zero along a cosine. Twice as much
+        for the linear networks of ``dreg_strength="auto"``.
+    weight_decay : float, default=0.0
+        Decoupled weight decay of AdamW, for weights only.
+    dropout : float, default=0.0
+        Probability of dropping a hidden unit in a training step.
+    early_stopping : bool, default=False
+        Hold out a stratified ``validation_fraction`` of the rows. Each network ends
+        with the weights of its own best epoch on them.
+    validation_fraction : float, default=0.1
+        Share of rows held out, in (0, 1). Used with early stopping.
+    n_iter_no_change : int, default=10
+        Epochs without an improvement of ``tol`` after which a network stops. Used
+        with early stopping.
+    tol : float, default=1e-4
+        Least improvement of the validation loss that counts. Used with early stopping.
+    class_weight : dict, "balanced" or None, default=None
+        Weights of the classes, as in scikit-learn. They multiply ``sample_weight``.
+    categorical_features : "from_dtype", array-like or None, default="from_dtype"
+        Which columns are categorical: booleans, positions or column names, as in
+        :class:`sklearn.ensemble.HistGradientBoostingClassifier`. From dtype, columns
+        of a dataframe that hold categories, strings or booleans are. None: no column.
+    n_bins : int, default=8
+        Bins of the piecewise linear encoding that stands beside each numeric column: a
+        ramp for each, between quantiles, with which a smooth network can see
+        thresholds. All columns together have at most 512. 0 leaves it out; the
+        predictions are then infinitely differentiable in the numeric columns. With
+        ramps the Jacobian jumps at the quantiles, where it is that to the right.
+    batch_size_predict : "auto" or int, default="auto"
+        Rows that are encoded at a time in every method that predicts. It bounds the
+        memory beside the result and changes nothing else. "auto" is as many as have
+        2**19 encoded values (4 MB). Through the networks go as many of them at a time
+        as stay in cache, which depends on the number of networks, their units and, for
+        Jacobians, on inputs and outputs.
+    device : str, default="cpu"
+        Device on which torch trains, such as "cuda". The fitted model is in NumPy
+        arrays and predicts anywhere.
+    dtype : {"auto", "float32", "float64"}, default="auto"
+        Precision of training. "auto" is float64 if one batch holds all rows, where,
+        with the exact stream, weighting a row by 2 equals giving it twice to the last
+        digits, and float32 otherwise.
+    random_state : int, RandomState instance or None, default=None
+        Seeds initial weights, order of rows, random tangents and dropout. The same
+        int gives the same model.
+    warm_start : bool, default=False
+        Let the next ``fit`` go on from the fitted weights and encoding, with a new
+        schedule.
+    verbose : int, default=0
+        1 shows a progress bar, 2 prints a line per epoch as well.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Sorted class labels, of the rows with a positive weight. scikit-learn's scorers
+        rely on this order, and columns of ``predict_proba`` follow it.
+    categories_ : ndarray of shape (n_classes,)
+        The same labels from lowest to highest rank.
+    thresholds_ : ndarray of shape (n_classes - 1,)
+        Of the ensemble, rising: ``P(y <= categories_[k])`` is
+        ``F(thresholds_[k] - predict_latent(X))``.
+    n_features_in_ : int
+        Columns seen in ``fit``.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Their names, if all of them are strings.
+    n_iter_ : int
+        Epochs trained.
+    loss_curve_ : list of float
+        Negative log-likelihood of the training rows by epoch, mean over the networks.
+    dreg_curve_ : list of float
+        Penalty :math:`\sum_l \lVert S^l \rVert_F^2` by epoch, before multiplication
+        with its strength.
+    validation_loss_curve_ : list of float or None
+        Negative log-likelihood of the rows held out, with early stopping.
+    dreg_strength_ : float
+        The :math:`\lambda` used; with "auto" the weighted geometric mean.
+    dreg_path_ : dict of ndarray of shape (n_candidates,)
+        Only with inner folds. By ``"dreg_strength"`` and whether the networks are
+        ``"linear"``, of the rows held out: their ``"log_loss"``, ``"tail_ratio"`` and
+        mean ``"sensitivity"``, the latter two on up to 1000 rows; and the ``"weight"``
+        that the candidate got.
+    oof_score_ : float
+        Only with inner folds. Weighted accuracy of the predictions for the rows held
+        out, by networks that have not seen them.
+    interrupted_ : bool
+        Whether Ctrl-C ended the training.
+    estimator_weights_ : ndarray of shape (n_estimators,)
+        Weights of the networks in the sum of their margins. Their sum is 1 with a fixed
+        strength; with inner folds it is the calibration scale.
+    coefs_ : list of ndarray of shape (n_estimators, n_in, n_out)
+        Weights of the layers, the output's last.
+    intercepts_ : list of ndarray of shape (n_estimators, n_out)
+        Biases of the layers; the last are each network's thresholds with a minus,
+        (n_estimators, n_classes - 1).
+    skip_coef_ : ndarray of shape (n_estimators, n_encoded, 1)
+        Linear map from the encoded inputs to the output.
+    polynomial_coefs_ : list of ndarray of shape (n_estimators, degree, n_units)
+        Coefficients of z, z^2, ... of every neuron; empty for other activations.
+
+    Notes
+    -----
+    ``dreg_strength="auto"`` stacks the out-of-fold margins :math:`f_s - \theta_{s,k}`
+    of the candidates as :class:`ChainzRuleClassifier` stacks logits. Weights are not
+    negative, so that thresholds stay in order; the problem is convex for each link,
+    since these likelihoods are log-concave.
+
+    Latent and thresholds have the unit of the link, as do ``jacobian`` and
+    ``sensitivity``: with "logit", log-odds of a class above each threshold.
+
+    There is no ``decision_function``: with more than two classes scikit-learn expects
+    scores by class from it, and ``predict_latent`` is one number for all.
+
+    See Also
+    --------
+    ChainzRuleClassifier : For classes without an order.
+    cr_sklearn.metrics.ordinal_scorer : Scores that know the order.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cr_sklearn import ChainzRuleOrdinalRegressor
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.normal(size=(300, 3))
+    >>> taste = X @ [2.0, 1.0, 0.0] + rng.logistic(size=300)
+    >>> y = np.array(["poor", "fair", "good"])[np.digitize(taste, [-1.0, 1.0])]
+    >>> model = ChainzRuleOrdinalRegressor(
+    ...     categories=["poor", "fair", "good"], random_state=0
+    ... ).fit(X, y)
+    >>> model.predict([[-2.0, 0.0, 0.0], [0.0, 0.0, 0.0], [2.0, 1.0, 0.0]])
+    array(['poor', 'fair', 'good'], dtype='<U4')
+    >>> model.classes_  # and the columns of predict_proba
+    array(['fair', 'good', 'poor'], dtype='<U4')
+    >>> model.jacobian([[0.0, 0.0, 0.0]]).shape
+    (1, 1, 3)
+    """
+
+    _parameter_constraints = {
+        **LabelledChainzRule._parameter_constraints,
+        "link": [StrOptions({"logit", "probit", "cloglog"})],
+        "categories": [StrOptions({"auto"}), "array-like"],
+        "predict_rule": [StrOptions(set(_RULES))],
+    }
+
+    def __init__(
+        self,
+        hidden_layer_sizes=(32, 32),
+        *,
+        link="logit",
+        categories="auto",
+        predict_rule="median",
+        degree=3,
+        dreg_strength="auto",
+        cv=None,
+        dreg_stream="auto",
+        activation="polynomial",
+        n_estimators=8,
+        max_iter="auto",
+        batch_size="auto",
+        learning_rate_init=0.02,
+        weight_decay=0.0,
+        dropout=0.0,
+        early_stopping=False,
+        validation_fraction=0.1,
+        n_iter_no_change=10,
+        tol=1e-4,
+        class_weight=None,
+        categorical_features="from_dtype",
+        n_bins=8,
+        batch_size_predict="auto",
+        device="cpu",
+        dtype="auto",
+        random_state=None,
+        warm_start=False,
+        verbose=0,
+    ):
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.link = link
+        self.categories = categories
+        self.predict_rule = predict_rule
+        self.degree = degree
+        self.dreg_strength = dreg_strength
+        self.cv = cv
+        self.dreg_stream = dreg_stream
+        self.activation = activation
+        self.n_estimators = n_estimators
+        self.max_iter = max_iter
+        self.batch_size = batch_size
+        self.learning_rate_init = learning_rate_init
+        self.weight_decay = weight_decay
+        self.dropout = dropout
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.tol = tol
+        self.class_weight = class_weight
+        self.categorical_features = categorical_features
+        self.n_bins = n_bins
+        self.batch_size_predict = batch_size_predict
+        self.device = device
+        self.dtype = dtype
+        self.random_state = random_state
+        self.warm_start = warm_start
+        self.verbose = verbose
+
+    @property
+    def thresholds_(self):
+        """Thresholds of the ensemble, in rank order."""
+        return -(self.estimator_weights_ @ self.intercepts_[-1])
+
+    def predict_cumproba(self, X):
+        r"""Probabilities :math:`P(y \le k)` of each class or a lower one.
+
+        Parameters
+        ----------
+        X : array-like or dataframe of shape (n_samples, n_features)
+
+        Returns
+        -------
+        probabilities : ndarray of shape (n_samples, n_classes)
+            Columns in rank order, as ``categories_``; the last is 1.
+        """
+        return self._from_outputs(
+            X, lambda margins: cumulative_probabilities(self._link, margins)
+        )
+
+    def predict_expected(self, X, scores=None):
+        """Expected score of each row: a prediction between the classes.
+
+        Parameters
+        ----------
+        X : array-like or dataframe of shape (n_samples, n_features)
+        scores : array-like of shape (n_classes,), default=None
+            What each class is worth, in rank order. None takes the categories
+            themselves if they are numbers, else the ranks 0, 1, ...
+
+        Returns
+        -------
+        expected : ndarray of shape (n_samples,)
+            In units of the scores.
+
+        Raises
+        ------
+        ValueError
+            If scores has another shape or is not finite.
+        """
+        check_is_fitted(self)
+        if scores is not None:
+            scores = np.asarray(scores, dtype=float)
+            if scores.shape != self.categories_.shape or not np.isfinite(scores).all():
+                raise ValueError(
+                    f"scores must hold a finite number for each of the categories "
+                    f"{self.categories_.tolist()}, got {scores.tolist()}."
+                )
+        elif is_numeric(self.categories_):
+            scores = self.categories_.astype(float)
+        else:
+            scores = np.arange(len(self.categories_))
+        return self._from_outputs(
+            X, lambda margins: class_probabilities(self._link, margins) @ scores
+        )
+
+    def predict_latent(self, X):
+        """Latent f(x) of the ensemble, on the scale of ``thresholds_``.
+
+        Parameters
+        ----------
+        X : array-like or dataframe of shape (n_samples, n_features)
+
+        Returns
+        -------
+        latent : ndarray of shape (n_samples,)
+            Rises with the rank. :meth:`jacobian` is its derivative.
+        """
+        return self._outputs(X)[:, 0] + self.thresholds_[0]
+
+    def _order_labels(self, classes, y):
+        if isinstance(self.categories, str):
+            order = declared_order(y)
+        else:
+            order = checked_order(self.categories)
+        if order is None:
+            if is_numeric(classes):
+                return classes
+            raise ValueError(
+                f"The order of the labels {classes.tolist()} is not known. Pass "
+                "categories=[...] from lowest to highest, or y as an ordered pandas "
+                "Categorical or a polars Enum."
+            )
+        rank = {label: position for position, label in enumerate(order)}
+        unknown = [label for label in classes.tolist() if label not in rank]
+        if unknown:
+            message = (
+                f"y contains {unknown}, which are not among the categories {order}."
+            )
+            if classes.dtype.kind in "iu" and classes.max() < len(order):
+                message += (
+                    " If scikit-learn has re-coded the labels by their alphabetical "
+                    "order, as BaggingClassifier, VotingClassifier, StackingClassifier "
+                    "and cross_val_predict of probabilities do, encode y by rank "
+                    'beforehand, 0 for the lowest, and leave categories="auto".'
+                )
+            raise ValueError(message)
+        return classes[np.argsort([rank[label] for label in classes.tolist()])]
+
+    def _store_labels(self, labels):
+        self.categories_ = labels
+        self.classes_ = np.sort(labels)
+        # set_params prepares the next fit and must not reinterpret this one.
+        self._link = self.link
+
+    @property
+    def _labels(self):
+        return self.categories_
+
+    def _check_label_type(self, y):
+        if y.dtype.kind == "f" and (y % 1 != 0).any():
+            raise ValueError(
+                "Unknown label type: continuous. y contains numbers that are not "
+                f"integers, such as {y[y % 1 != 0][0]:g}. Ordinal regression needs "
+                "classes: bin y, for example with pandas.cut(y, 5, labels=False), or "
+                "give ranks of a few values: numpy.unique(y, return_inverse=True)[1]."
+            )
+        super()._check_label_type(y)
+
+    def _output_layer(self, target, weight, n_classes):
+        shares = np.bincount(target, weights=weight, minlength=n_classes) / weight.sum()
+        shares = (1.0 - _UNIFORM) * shares + _UNIFORM / n_classes
+        thresholds = _SPREAD * thresholds_of(self.link, shares)
+        return {"n_outputs": 1, "thresholds": thresholds}
+
+    def _make_criterion(self):
+        from cr_sklearn.nn import CumulativeLink
+
+        return CumulativeLink(self.link)
+
+    def _probabilities(self, outputs):
+        ranked = class_probabilities(self._link, outputs)
+        return ranked[:, np.argsort(self.categories_)]
+
+    def _predict_codes(self, outputs):
+        if self.predict_rule not in _RULES:
+            raise ValueError(
+                f"predict_rule must be one of {sorted(_RULES)}, got "
+                f"{self.predict_rule!r}."
+            )
+        return _RULES[self.predict_rule](self._link, outputs)

@@ -1,0 +1,202 @@
+"""Scores for ordered classes, usable as ``scoring=``."""
+
+import numpy as np
+
+from cr_sklearn._labels import checked_order, declared_order, is_numeric
+
+
+def ordinal_scorer(metric, *, categories=None):
+    r"""Return a scorer that knows the order of the classes.
+
+    With ranks :math:`r = 0, \dots, K - 1` of the true classes and :math:`\hat r` of the
+    predicted ones, weighted means over the rows:
+
+    - "mae": :math:`-\,\mathrm{mean}\,|\hat r - r|`, in ranks.
+    - "macro_mae": minus the mean over the true classes of each one's MAE, so that rare
+      classes count as much as others.
+    - "qwk": Cohen's kappa with quadratic weights; 1 is perfect, 0 is chance. NaN where
+      truth and predictions are one and the same class throughout.
+    - "rps": minus the ranked probability score of ``predict_proba``,
+      :math:`-\,\mathrm{mean} \sum_{k=0}^{K-2} \big(P(y \le k) - 1[r \le k]\big)^2`, not
+      divided by K - 1. For two classes it is minus the Brier score.
+    - "off_by_one": share of rows with :math:`|\hat r - r| \le 1`.
+
+    All are better when greater: errors have a minus, as scikit-learn's ``neg_`` scorers
+    do.
+
+    Source: QWK: Cohen 1968, Weighted kappa; RPS: Epstein 1969, A scoring system for
+    probability forecasts of ranked categories; macro MAE: Baccianella, Esuli and
+    Sebastiani 2009, Evaluation measures for ordinal regression.
+
+    Parameters
+    ----------
+    metric : {"mae", "macro_mae", "qwk", "rps", "off_by_one"}
+    categories : array-like of shape (n_classes,), default=None
+        All labels from lowest to highest. None takes the order of the fitted
+        estimator's ``categories_`` (also inside a pipeline or search), else of an
+        ordered pandas Categorical or polars Enum as ``y``, else that of numbers. Ranks
+        are then those among the classes that the estimator was trained on and those in
+        ``y``.
+
+    Returns
+    -------
+    scorer : OrdinalScorer
+        Callable as ``scorer(estimator, X, y, sample_weight=None)``, for any classifier.
+
+    Raises
+    ------
+    ValueError
+        Here, if metric or categories are invalid. When scoring, if the order of the
+        labels is not known, or a label is not among ``categories``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn.model_selection import cross_val_score
+    >>> from cr_sklearn.metrics import ordinal_scorer
+    >>> X = np.linspace(-1, 1, 90)[:, None]
+    >>> y = np.repeat(["low", "mid", "high"], 30)
+    >>> scorer = ordinal_scorer("qwk", categories=["low", "mid", "high"])
+    >>> scores = cross_val_score(LogisticRegression(), X, y, scoring=scorer)
+    >>> bool(scores.mean() > 0.8)
+    True
+    """
+    return OrdinalScorer(metric, categories)
+
+
+class OrdinalScorer:
+    """What :func:`ordinal_scorer` returns.
+
+    Parameters
+    ----------
+    metric : str
+    categories : array-like or None
+    """
+
+    def __init__(self, metric, categories=None):
+        if metric not in _METRICS:
+            raise ValueError(f"metric must be one of {list(_METRICS)}, got {metric!r}.")
+        self.metric = metric
+        self.categories = None if categories is None else checked_order(categories)
+
+    def __repr__(self):
+        given = "" if self.categories is None else f", categories={self.categories!r}"
+        return f"ordinal_scorer({self.metric!r}{given})"
+
+    def __call__(self, estimator, X, y, sample_weight=None):
+        """Score a fitted estimator.
+
+        Parameters
+        ----------
+        estimator : fitted classifier
+        X : array-like or dataframe of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,)
+            True labels.
+        sample_weight : array-like of shape (n_samples,), default=None
+
+        Returns
+        -------
+        score : float
+        """
+        true, classes = np.asarray(y), np.asarray(estimator.classes_)
+        order = self._order(estimator, y, true, classes)
+        rank = {label: position for position, label in enumerate(order)}
+        if sample_weight is None:
+            sample_weight = np.ones(len(true))
+        score, by_probability = _METRICS[self.metric]
+        if by_probability:
+            predicted = np.zeros((len(true), len(order)))
+            columns = _ranks(classes, rank, "estimator.classes_")
+            predicted[:, columns] = estimator.predict_proba(X)
+        else:
+            predicted = _ranks(np.asarray(estimator.predict(X)), rank, "predict(X)")
+        return float(score(_ranks(true, rank, "y"), predicted, sample_weight))
+
+    def _order(self, estimator, y, true, classes):
+        """All labels from lowest to highest."""
+        if self.categories is not None:
+            return self.categories
+        seen = {*true.tolist(), *classes.tolist()}
+        fitted = _fitted_categories(estimator)
+        if fitted is not None and seen <= set(fitted):
+            return fitted
+        # A test fold may bring a class that the estimator has not seen.
+        declared = declared_order(y)
+        if declared is not None and seen <= set(declared):
+            return [label for label in declared if label in seen]
+        if (
+            is_numeric(true)
+            and is_numeric(classes)
+            and (fitted is None or fitted == sorted(fitted))
+        ):
+            return sorted(seen)
+        raise ValueError(
+            f"The order of the labels {sorted(seen)} is not known. Pass "
+            f"ordinal_scorer({self.metric!r}, categories=[...]) from lowest to highest."
+        )
+
+
+def _fitted_categories(estimator):
+    """Rank order that a classifier was fitted with, also inside pipeline or search."""
+    while not hasattr(estimator, "categories_"):
+        if hasattr(estimator, "best_estimator_"):
+            estimator = estimator.best_estimator_
+        elif hasattr(estimator, "steps"):
+            estimator = estimator.steps[-1][1]
+        else:
+            return None
+    return estimator.categories_.tolist()
+
+
+def _ranks(labels, rank, name):
+    unique, inverse = np.unique(labels, return_inverse=True)
+    unknown = [label for label in unique.tolist() if label not in rank]
+    if unknown:
+        raise ValueError(
+            f"{name} contains {unknown}, not among the categories {list(rank)}."
+        )
+    return np.array([rank[label] for label in unique.tolist()])[inverse]
+
+
+def _mae(true, predicted, weight):
+    return -np.average(np.abs(predicted - true), weights=weight)
+
+
+def _macro_mae(true, predicted, weight):
+    total = np.bincount(true, weights=weight)
+    distance = np.bincount(true, weights=weight * np.abs(predicted - true))
+    return -(distance[total > 0] / total[total > 0]).mean()
+
+
+def _qwk(true, predicted, weight):
+    # Of independent ranks, the mean squared distance is that of the means and both
+    # variances.
+    means = [np.average(ranks, weights=weight) for ranks in (true, predicted)]
+    chance = (means[0] - means[1]) ** 2 + sum(
+        np.average((ranks - mean) ** 2, weights=weight)
+        for ranks, mean in zip((true, predicted), means, strict=True)
+    )
+    if not chance > 0:
+        return np.nan
+    return 1.0 - np.average((predicted - true) ** 2, weights=weight) / chance
+
+
+def _rps(true, probabilities, weight):
+    cumulative = probabilities.cumsum(axis=1)[:, :-1]
+    reached = true[:, None] <= np.arange(cumulative.shape[1])
+    return -np.average(((cumulative - reached) ** 2).sum(axis=1), weights=weight)
+
+
+def _off_by_one(true, predicted, weight):
+    return np.average(np.abs(predicted - true) <= 1, weights=weight)
+
+
+# Name -> (score of ranks, whether it is one of probabilities).
+_METRICS = {
+    "mae": (_mae, False),
+    "macro_mae": (_macro_mae, False),
+    "qwk": (_qwk, False),
+    "rps": (_rps, True),
+    "off_by_one": (_off_by_one, False),
+}
