@@ -231,8 +231,9 @@ def test_fitted_thresholds_are_those_of_training_and_come_back():
     expected = torch.tensordot(
         torch.from_numpy(weights), network(torch.from_numpy(x)), 1
     )
-    np.testing.assert_allclose(fitted.folded().outputs(x), expected.detach())
-    assert fitted.jacobian(x).shape == (6, 1, 4)
+    outputs, jacobian = fitted.folded().outputs_and_jacobian(x)
+    np.testing.assert_allclose(outputs, expected.detach())
+    assert jacobian.shape == (6, 1, 4)
     other = PackedNetwork(4, (5,), 1, members=2, thresholds=(0.0, 1.0, 2.0)).double()
     _weights.load(other, "polynomial", fitted)
     for one, two in zip(network.parameters(), other.parameters(), strict=True):
