@@ -65,11 +65,7 @@ class TableInputs:
             return torch.as_tensor(values, dtype=torch.float64, device=self.device)
 
         self._center, self._scale = constant(encoder.center_), constant(encoder.scale_)
-        ramps = encoder.ramps_
-        self._source = torch.as_tensor(ramps.source_, device=self.device)
-        self._lower = constant(ramps.lower_)
-        self._slope = constant(1.0 / (ramps.upper_ - ramps.lower_))
-        self._ramp_mean = constant(ramps.mean_)
+        self._fit_ramps(encoder.ramps_, constant)
         self._indicator_mean = constant(encoder.indicator_mean_).to(self.dtype)
         self._numeric = _numeric_tensor(columns, encoder.numeric_features_).to(
             self.device
@@ -99,25 +95,61 @@ class TableInputs:
     def _encode(self, dim, index, out):
         numeric = self._numeric.index_select(dim, index).double()
         values = numeric.sub_(self._center).div_(self._scale).clamp_(-FAR_OUT, FAR_OUT)
-        ramps = values.index_select(1, self._source)
-        ramps = ramps.sub_(self._lower).mul_(self._slope).clamp_(0.0, 1.0)
-        ramps = ramps.sub_(self._ramp_mean).mul_(RISE).nan_to_num_()
+        n_numeric, start = values.shape[1], self.shape[1] - self._n_ramps
+        if self._n_ramps:
+            given = values.index_select(1, self._columns).unsqueeze(2)
+            ramps = torch.addcmul(self._offset, given, self._slope).clamp_(0.0, RISE)
+            ramps = ramps.sub_(self._ramp_mean).nan_to_num_().flatten(1)
+            if self._own is not None:
+                ramps = ramps.index_select(1, self._own)
+            out[:, start:] = ramps
         indicators = self._indicators.index_select(dim, index).to(self.dtype)
-        bounded = values / torch.hypot(torch.ones_like(values), values / BOUND)
-        n_numeric, n_ramps = values.shape[1], ramps.shape[1]
-        out[:, :n_numeric] = bounded.nan_to_num_()
-        end = out.shape[1] - n_ramps
-        torch.sub(indicators, self._indicator_mean, out=out[:, n_numeric:end])
-        out[:, end:] = ramps
+        torch.sub(indicators, self._indicator_mean, out=out[:, n_numeric:start])
+        # Clipped values have a square.
+        values.div_((values / BOUND).square_().add_(1.0).sqrt_())
+        out[:, :n_numeric] = values.nan_to_num_()
+
+    def _fit_ramps(self, ramps, constant):
+        """Ramps as (columns, most ramps of a column): all of a column's at once."""
+        columns, counts = np.unique(ramps.source_, return_counts=True)
+        self._n_ramps = len(ramps.source_)
+        if not self._n_ramps:
+            return
+        there = np.arange(counts.max()) < counts[:, None]
+        self._columns = torch.as_tensor(columns, device=self.device)
+        self._own = None
+        if not there.all():
+            self._own = torch.as_tensor(np.flatnonzero(there), device=self.device)
+
+        def spread(values):
+            matrix = np.zeros(there.shape)
+            matrix[there] = values
+            return constant(matrix)
+
+        slope = RISE / (ramps.upper_ - ramps.lower_)
+        self._slope = spread(slope)
+        self._offset = spread(-ramps.lower_ * slope)
+        self._ramp_mean = spread(RISE * ramps.mean_)
 
 
 def _numeric_tensor(columns, features):
     if isinstance(columns, ArrayColumns) and len(features) == columns.n_features:
         array = columns.native
-        # Torch does not take others without a copy.
-        if array.dtype.kind == "f" and array.flags.writeable:
-            return torch.from_numpy(array)
-    return torch.from_numpy(columns.numeric(features))
+        if array.dtype in (np.float32, np.float64) and min(array.strides) >= 0:
+            return torch.from_numpy(np.asarray(_Writable(array)))
+    return torch.from_numpy(np.array(columns.numeric(features)))
+
+
+class _Writable:
+    """An array for torch, which refuses those that must not be written to.
+
+    Arrays of dataframes and of shared memory often are. Nothing here writes to it.
+    """
+
+    def __init__(self, array):
+        self._owner = array
+        interface = array.__array_interface__
+        self.__array_interface__ = {**interface, "data": (interface["data"][0], False)}
 
 
 def _pieces(n_rows):
