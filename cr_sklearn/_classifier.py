@@ -101,8 +101,12 @@ class ChainzRuleClassifier(LabelledChainzRule):
         as stay in cache, which depends on the number of networks, their units and, for
         Jacobians, on inputs and outputs.
     device : str, default="cpu"
-        Device on which torch trains, such as "cuda". The fitted model is in NumPy
-        arrays and predicts anywhere.
+        Device on which torch trains, such as "cuda" or "mps". Rows are moved there
+        once; random numbers are drawn on the CPU. The fitted model is in NumPy arrays
+        and predicts anywhere. On CUDA products are in full float32 unless torch is told
+        to use TF32 (``torch.set_float32_matmul_precision``); float64 then agrees with
+        the CPU to 1e-5, float32 as far as rounding carries in training. MPS has no
+        float64.
     dtype : {"auto", "float32", "float64"}, default="auto"
         Precision of training. "auto" is float64 if one batch holds all rows, where,
         with the exact stream, weighting a row by 2 equals giving it twice to the last

@@ -342,10 +342,10 @@ class FitMixin:
     def _build_packs(
         self, search, go_on, n_rows, n_encoded, output_layer, random_state
     ):
+        """Networks by shape, and the rows of each inner fold."""
         from cr_sklearn._packs import Packs
         from cr_sklearn._training import check_device, initial_network
 
-        """Networks by shape, and the rows of each inner fold."""
         hidden, groups = self._hidden_layers(), None
         strengths = search.strengths if search else self._member_strengths(go_on)
         seeds = random_state.randint(_MAX_SEED, size=len(strengths))
@@ -354,9 +354,10 @@ class FitMixin:
             shapes = search.packs(hidden)
             fold_seeds = random_state.randint(_MAX_SEED, size=len(search.folds))
             groups = search.groups(fold_seeds.tolist())
-        dtype = self.dtype
+        device, dtype = check_device(self.device, self.dtype), self.dtype
         if dtype == "auto":
-            dtype = "float64" if self._batch_size(n_rows) == n_rows else "float32"
+            whole = self._batch_size(n_rows) == n_rows and device.type != "mps"
+            dtype = "float64" if whole else "float32"
 
         def build(hidden, seeds):
             return initial_network(
@@ -368,7 +369,7 @@ class FitMixin:
                 dropout=self.dropout,
                 seeds=seeds,
                 dtype=dtype,
-                device=check_device(self.device),
+                device=device,
             )
 
         return Packs(build, shapes, strengths, seeds), groups

@@ -183,8 +183,8 @@ class StrengthSearch:
                 dim=1,
             )
         by_fold = (
-            outputs.double()
-            .cpu()
+            outputs.cpu()
+            .double()
             .numpy()
             .reshape(len(held_out), -1, *outputs.shape[1:])
         )

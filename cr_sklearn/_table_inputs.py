@@ -60,16 +60,17 @@ class TableInputs:
     def __init__(self, encoder, columns, like):
         self.shape = (columns.n_rows, encoder.n_encoded_)
         self.dtype, self.device = like.dtype, like.device
+        # The encoding is in float64, which MPS has not.
+        place = torch.device("cpu") if like.device.type == "mps" else like.device
+        self._place = place
 
         def constant(values):
-            return torch.as_tensor(values, dtype=torch.float64, device=self.device)
+            return torch.as_tensor(values, dtype=torch.float64, device=place)
 
         self._center, self._scale = constant(encoder.center_), constant(encoder.scale_)
         self._fit_ramps(encoder.ramps_, constant)
         self._indicator_mean = constant(encoder.indicator_mean_).to(self.dtype)
-        self._numeric = _numeric_tensor(columns, encoder.numeric_features_).to(
-            self.device
-        )
+        self._numeric = _numeric_tensor(columns, encoder.numeric_features_).to(place)
         # Of one byte each; the encoding has seen all of their categories.
         mean = encoder.indicator_mean_
         indicators = torch.empty((columns.n_rows, len(mean)), dtype=torch.uint8)
@@ -79,18 +80,17 @@ class TableInputs:
                 encoded, _ = encoder.transform(columns.take(rows))
                 values = np.rint(encoded[:, own] + mean).astype(np.uint8)
                 indicators[rows] = torch.from_numpy(values)
-        self._indicators = indicators.to(self.device)
+        self._indicators = indicators.to(place)
 
     def index_select(self, dim, index):
         """Encoded rows, a tensor of shape (len(index), n_encoded)."""
         encoded = torch.empty(
-            (len(index), self.shape[1]), dtype=self.dtype, device=self.device
+            (len(index), self.shape[1]), dtype=self.dtype, device=self._place
         )
-        for rows, part in zip(
-            encoded.split(_ROWS_AT_ONCE), index.split(_ROWS_AT_ONCE), strict=True
-        ):
+        parts = index.to(self._place).split(_ROWS_AT_ONCE)
+        for rows, part in zip(encoded.split(_ROWS_AT_ONCE), parts, strict=True):
             self._encode(dim, part, out=rows)
-        return encoded
+        return encoded.to(self.device)
 
     def _encode(self, dim, index, out):
         numeric = self._numeric.index_select(dim, index).double()
@@ -116,10 +116,10 @@ class TableInputs:
         if not self._n_ramps:
             return
         there = np.arange(counts.max()) < counts[:, None]
-        self._columns = torch.as_tensor(columns, device=self.device)
+        self._columns = torch.as_tensor(columns, device=self._place)
         self._own = None
         if not there.all():
-            self._own = torch.as_tensor(np.flatnonzero(there), device=self.device)
+            self._own = torch.as_tensor(np.flatnonzero(there), device=self._place)
 
         def spread(values):
             matrix = np.zeros(there.shape)

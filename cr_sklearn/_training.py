@@ -17,19 +17,23 @@ from cr_sklearn.nn import PackedNetwork, Streams, tangent_images
 _ROWS_AT_ONCE = 1024
 
 
-def check_device(device):
+def check_device(device, dtype="auto"):
     """Return the torch device of that name.
 
     Raises
     ------
     ValueError
-        If torch does not know it, or it is not there.
+        If torch does not know it, if it is not there, or has not this dtype.
     """
     try:
-        return torch.empty(0, device=device).device
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        place = torch.empty(0, device=device).device
+        if dtype != "auto":
+            torch.empty(0, device=place, dtype=getattr(torch, dtype))
+        return place
+    except (RuntimeError, AssertionError, NotImplementedError, TypeError) as error:
         raise ValueError(
-            f"device={device!r} can't be used here: {error}. device='cpu' always can."
+            f"device={device!r} can't be used here with dtype={dtype!r}: {error}. "
+            "device='cpu' always can."
         ) from error
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.datasets import make_classification
 from sklearn.exceptions import FitFailedWarning
@@ -262,6 +263,21 @@ def test_other_estimators_are_left_to_scikit_learn(table):
     np.testing.assert_array_equal(results, expected)
     search = PackedGridSearchCV(model, {"C": [0.1, 1.0]}).fit(X, y)
     assert search.best_params_["C"] in (0.1, 1.0)
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize("strength", ["auto", 0.01])
+def test_packs_on_cuda_agree_with_the_cpu(table, strength):
+    """The device is a matter of speed there as well."""
+    given = {"dreg_strength": strength, "dtype": "float64"}
+    expected = packed_cross_validate(small(**given), *table, cv=3, scoring=SCORES)
+    given["device"] = "cuda"
+    results = packed_cross_validate(small(**given), *table, cv=3, scoring=SCORES)
+    for score in SCORES:
+        np.testing.assert_allclose(
+            results[f"test_{score}"], expected[f"test_{score}"], rtol=1e-5
+        )
 
 
 def test_nothing_is_printed_unless_asked(table, capsys):

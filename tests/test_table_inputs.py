@@ -87,3 +87,19 @@ def test_memory_beside_a_large_table_is_bounded(monkeypatch):
     held = [v for v in vars(rows.x).values() if isinstance(v, torch.Tensor)]
     own = sum(v.element_size() * v.numel() for v in held if v is not rows.x._numeric)
     assert own < 20_000
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_rows_are_encoded_on_cuda_as_on_the_cpu():
+    """The table is moved once, and encoded there."""
+    columns = read_columns(TABLES["mixed frame"])
+    encoder = TabularEncoder().fit(columns, np.ones(columns.n_rows))
+    like = torch.zeros(1, dtype=torch.float64)
+    on_cpu, on_cuda = (
+        TableInputs(encoder, columns, like.to(device)) for device in ("cpu", "cuda")
+    )
+    index = torch.arange(40)
+    torch.testing.assert_close(
+        on_cuda.index_select(0, index.to("cuda")).cpu(), on_cpu.index_select(0, index)
+    )
