@@ -29,6 +29,13 @@ with extra_packages():
     )
     from benchmarks.timing import goal_line
 
+ROOT = Path(__file__).parents[1]
+RESULTS, DOCS = ROOT / "benchmarks" / "results", ROOT / "docs" / "speed.md"
+TITLE = """# Speed
+
+What `python -m benchmarks.speed` found, part by part. Ratios are medians of those
+within a round, in which all variants take turns.
+"""
 # Torch's own choice of threads, before a part has another.
 TORCH_THREADS = torch.get_num_threads()
 
@@ -101,6 +108,11 @@ def main(argv=None):
         help=f"of part scale ({' '.join(map(str, speed_scale.ROWS))})",
     )
     parser.add_argument("--out", type=Path, default=Path("reports", "speed"))
+    parser.add_argument(
+        "--publish",
+        action="store_true",
+        help="also into benchmarks/results and docs/speed.md",
+    )
     args = parser.parse_args(argv)
     unknown = sorted(set(args.parts) - set(PARTS))
     if unknown:
@@ -121,7 +133,22 @@ def main(argv=None):
         table = part.measure(args.rounds or part.rounds, **options)
         if table is not None:
             report.write_csv(table, args.out / f"{name}.csv", made_by)
-        print(f"{part.describe(table)}\n{made_by}\n")
+        text = f"{part.describe(table)}\n{made_by}\n"
+        print(text)
+        if args.publish:
+            if table is not None:
+                report.write_csv(table, RESULTS / f"speed_{name}.csv", made_by)
+            page = DOCS.read_text() if DOCS.exists() else TITLE
+            DOCS.write_text(with_section(page, name, text))
+
+
+def with_section(page, name, text):
+    """Page with the section of a part replaced or added."""
+    title, *sections = page.split("\n## ")
+    texts = dict(section.split("\n", 1) for section in sections)
+    texts[name] = f"\n```text\n{text}```\n"
+    ordered = [f"{part}\n{texts[part]}" for part in PARTS if part in texts]
+    return "\n## ".join([title, *ordered])
 
 
 def _by_part(setting):

@@ -68,6 +68,15 @@ def test_the_parts_say_how_they_were_made(tmp_path, capsys):
     assert "cr_sklearn" in capsys.readouterr().out
 
 
+def test_sections_of_the_page_are_replaced_one_by_one():
+    """A part measured anew must leave the others as they were measured."""
+    page = speed.with_section(speed.TITLE, "predict", "old\n")
+    page = speed.with_section(page, "step", "other\n")
+    page = speed.with_section(page, "predict", "new\n")
+    expected = "## step\n\n```text\nother\n```\n\n## predict\n\n```text\nnew\n```\n"
+    assert page == f"{speed.TITLE}\n{expected}"
+
+
 def test_unknown_parts_are_named(capsys):
     """Not in the middle of a run."""
     with pytest.raises(SystemExit):
@@ -191,7 +200,6 @@ def test_memory_is_judged_at_a_million_rows(ratio, result):
 
 def test_packed_scores_are_compared_with_those_of_the_loop():
     """A ratio of times means nothing if the two do different things."""
-    pytest.importorskip("cr_sklearn.model_selection")
     from benchmarks import speed_pack
 
     table = speed_pack.pack(1, n_splits=2, n_repeats=1, n_jobs=1, **SMALL_FIT)
