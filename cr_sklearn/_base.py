@@ -17,8 +17,9 @@ from sklearn.utils.validation import (
 
 from cr_sklearn._callbacks import CallbackSupportMixin
 from cr_sklearn._columns import ArrayColumns, read_columns
-from cr_sklearn._fitting import FitMixin, TrainingRows
+from cr_sklearn._fitting import FitMixin
 from cr_sklearn._inference import tail_ratio
+from cr_sklearn._rows import TrainingRows
 
 # Encoded values in a batch of rows to predict (4 MB).
 _BATCH_VALUES = 2**19

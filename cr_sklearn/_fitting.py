@@ -4,71 +4,24 @@ import warnings
 from abc import abstractmethod
 from functools import partial
 from numbers import Integral
-from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 
+from cr_sklearn._automatic import AutomaticMixin
 from cr_sklearn._callbacks import FitProgress
 from cr_sklearn._encoding import TabularEncoder
 from cr_sklearn._inference import FittedNetwork
+from cr_sklearn._rows import TrainingPart
 
 _MAX_SEED = np.iinfo(np.int32).max
-# What "auto" stands for; the reasons are in the classifier's docstring. The strength
-# is that of tables too small for inner folds, and of partial_fit.
+# What "auto" is for tables too small for inner folds, and in partial_fit.
 _AUTO_STRENGTH = 0.01
-_MIN_AUTO_BATCH, _MAX_AUTO_BATCH = 48, 1024
-_AUTO_STEPS_PER_EPOCH = 24
-_AUTO_EPOCHS = 20
-# Few rows make few steps in an epoch.
-_SMALL_AUTO_EPOCHS, _SMALL_ROWS = 40, 256
-# Of all rows and networks that train side by side.
-_MAX_EXACT_TANGENTS = 2**15
-# A linear network is a convex problem: fewer and longer steps do.
-_LINEAR_BATCHES, _LINEAR_STEP = 4, 2.0
 
 
-class TrainingRows(NamedTuple):
-    """Validated rows with a positive weight.
-
-    ``kept`` are their positions among the rows that the user gave.
-    """
-
-    columns: Any
-    y: np.ndarray
-    weight: np.ndarray
-    groups: Any
-    kept: np.ndarray
-
-    def take(self, rows):
-        """Return some of the rows."""
-        groups = None if self.groups is None else self.groups[rows]
-        return TrainingRows(
-            self.columns.take(rows),
-            self.y[rows],
-            self.weight[rows],
-            groups,
-            self.kept[rows],
-        )
-
-
-class TrainingPart(NamedTuple):
-    """Columns, encoded target and loss weight of rows that train or are held out."""
-
-    columns: Any
-    target: np.ndarray
-    weight: np.ndarray
-
-    def take(self, rows):
-        """Return some of the rows."""
-        return TrainingPart(
-            self.columns.take(rows), self.target[rows], self.weight[rows]
-        )
-
-
-class FitMixin:
+class FitMixin(AutomaticMixin):
     """The way from rows to fitted attributes, for estimators of any target.
 
     Subclasses encode the target and say how outputs are judged.
@@ -285,59 +238,6 @@ class FitMixin:
                 f"{self.validation_fraction!r} can't hold out a stratified part of "
                 f"{len(target)} rows: {error}"
             ) from error
-
-    def _batch_size(self, n_rows):
-        batch_size = self.batch_size
-        if batch_size == "auto":
-            batch_size = n_rows // _AUTO_STEPS_PER_EPOCH
-            batch_size = min(max(batch_size, _MIN_AUTO_BATCH), _MAX_AUTO_BATCH)
-        return min(batch_size, n_rows)
-
-    def _n_epochs(self, mode, n_rows):
-        if mode == "partial_fit":
-            return 1
-        if self.max_iter == "auto":
-            return _SMALL_AUTO_EPOCHS if n_rows <= _SMALL_ROWS else _AUTO_EPOCHS
-        return self.max_iter
-
-    def _training_settings(self, mode, n_epochs, n_rows, network, strengths, main):
-        from cr_sklearn._settings import TrainingSettings
-        from cr_sklearn.nn import n_tangent_dims
-
-        batch_size = self._batch_size(n_rows)
-        stream = self.dreg_stream
-        if stream == "auto":
-            n_tangents = network.members * batch_size * n_tangent_dims(network)
-            # A linear network has the same Jacobian everywhere.
-            exact = not network.activations or (
-                batch_size == n_rows and n_tangents <= _MAX_EXACT_TANGENTS
-            )
-            stream = "exact" if exact else "projected"
-        linear = not (network.activations or main)
-        return TrainingSettings(
-            max_iter=n_epochs,
-            batch_size=batch_size * (_LINEAR_BATCHES if linear else 1),
-            learning_rate_init=(
-                self.learning_rate_init * (_LINEAR_STEP if linear else 1.0)
-            ),
-            schedule="constant" if mode == "partial_fit" else "cosine",
-            weight_decay=self.weight_decay,
-            dreg_strength=strengths,
-            dreg_stream=stream,
-            first_epoch=getattr(self, "n_iter_", 0) if mode != "fit" else 0,
-            tol=self.tol,
-            n_iter_no_change=self.n_iter_no_change,
-            verbose=int(self.verbose) if main else 0,
-        )
-
-    def _hidden_layers(self):
-        hidden = np.atleast_1d(self.hidden_layer_sizes)
-        if hidden.ndim != 1 or (hidden <= 0).any() or (hidden % 1 != 0).any():
-            raise ValueError(
-                "hidden_layer_sizes must hold integers > 0, got "
-                f"{self.hidden_layer_sizes!r}."
-            )
-        return hidden.astype(int).tolist()
 
     def _build_packs(
         self, search, go_on, n_rows, n_encoded, output_layer, random_state

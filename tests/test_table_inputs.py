@@ -8,7 +8,7 @@ import torch
 from cr_sklearn import ChainzRuleClassifier, _table_inputs
 from cr_sklearn._columns import read_columns
 from cr_sklearn._encoding import TabularEncoder
-from cr_sklearn._fitting import TrainingPart
+from cr_sklearn._rows import TrainingPart
 from cr_sklearn._table_inputs import TableInputs, encoded_rows
 
 
