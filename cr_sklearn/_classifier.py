@@ -146,7 +146,8 @@ class ChainzRuleClassifier(LabelledChainzRule):
         that the candidate got.
     oof_score_ : float
         Only with inner folds. Weighted accuracy of the predictions for the rows held
-        out, by networks that have not seen them.
+        out, by networks that have not seen them. Of large tables some 131,000 rows
+        have a part in this and in the choice of the strength.
     interrupted_ : bool
         Whether Ctrl-C ended the training.
     estimator_weights_ : ndarray of shape (n_estimators,)

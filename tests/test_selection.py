@@ -14,7 +14,7 @@ from sklearn.model_selection import (
     cross_validate,
 )
 
-from cr_sklearn import ChainzRuleClassifier
+from cr_sklearn import ChainzRuleClassifier, _selection
 from cr_sklearn._folds import inner_folds
 from cr_sklearn._selection import (
     LINEAR_STRENGTHS,
@@ -232,6 +232,21 @@ def test_early_stopping_holds_out_rows_that_are_in_no_fold(noisy):
     model = automatic(early_stopping=True, validation_fraction=0.25).fit(X, y)
     assert len(model.validation_loss_curve_) <= 10
     assert hasattr(model, "dreg_path_")
+
+
+def test_the_choice_looks_at_enough_rows_and_no_more(noisy, monkeypatch):
+    """A few weights need no million rows; all rows train all the same."""
+    folds = inner_folds(4, noisy[1], np.array([0, 1]), 0)
+    whole = StrengthSearch(folds, deep=True)
+    monkeypatch.setattr(_selection, "_CHOICE_ROWS", 50)
+    part = StrengthSearch(folds, deep=True)
+    counts = [len(fold.held_out) for fold in part.folds]
+    assert 25 < sum(counts) <= 50
+    assert whole.n_rows == part.n_rows
+    for one, two in zip(whole.folds, part.folds, strict=True):
+        assert len(one.training) + len(one.held_out) == len(noisy[1])
+        assert np.isin(two.held_out, one.held_out).all()
+    assert automatic(cv=4).fit(*noisy).oof_score_ > 0.5
 
 
 def test_fewer_rows_in_a_fold_train_as_if_alone():
