@@ -162,6 +162,7 @@ def _train_pack(fits, pack, main, rows):
     )
 
     def apart(history, members):
+        """Give the fits their weights, and part the history."""
         if len(fits) > 1:
             network.part(networks)
         ends = np.cumsum(members)
@@ -183,24 +184,16 @@ def _train_pack(fits, pack, main, rows):
     if history.interrupted or history.stopped:
         return earlier
     kept = [fit.promising(own) for fit, own in zip(fits, networks, strict=True)]
-    firsts = np.cumsum([0, *members[:-1]])
-    every = np.concatenate([own + at for own, at in zip(kept, firsts, strict=True)])
+    starts = np.cumsum([0, *members[:-1]])
+    every = np.concatenate([own + at for own, at in zip(kept, starts, strict=True)])
     best = network.take(every)
     fits[0].packs.refresh = partial(network.put, every, best)
-    rest = replace(
-        _of_members(settings, every), max_iter=n_rest, done=n_first, first_epoch=n_first
-    )
+    rest = _of_members(settings, every)
     history = train(
         best,
-        settings=rest,
+        settings=replace(rest, max_iter=n_rest, done=n_first, first_epoch=n_first),
         seeds=[seeds[member] for member in every],
-        optimizer_state=[
-            {
-                name: value if np.ndim(value) == 0 else value[every]
-                for name, value in entry.items()
-            }
-            for entry in history.optimizer_state
-        ],
+        optimizer_state=_state_of_members(history.optimizer_state, every),
     )
     network.put(every, best)
     later = apart(history, [len(own) for own in kept])
@@ -251,6 +244,14 @@ def _of_members(settings, members):
             for name, value in given.items()
         },
     )
+
+
+def _state_of_members(state, members):
+    """State of the optimiser for a part of the members."""
+    return [
+        {name: v if np.ndim(v) == 0 else v[members] for name, v in entry.items()}
+        for entry in state
+    ]
 
 
 def _shape(network, settings):
