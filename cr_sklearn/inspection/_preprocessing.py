@@ -55,7 +55,9 @@ class Origin(NamedTuple):
     @classmethod
     def join(cls, parts):
         """Columns side by side."""
-        return cls(*(np.concatenate(arrays, axis=-1) for arrays in zip(*parts, strict=True)))
+        return cls(
+            *(np.concatenate(arrays, axis=-1) for arrays in zip(*parts, strict=True))
+        )
 
     def take(self, columns):
         """A part of the columns, an array of positions."""

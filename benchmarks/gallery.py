@@ -1,0 +1,136 @@
+"""Pictures of every Display, on real data, for docs/gallery.md.
+
+``python -m benchmarks.gallery`` draws on Pima, which comes with the project, and on two
+tables of the folder that CR_SKLEARN_DATA names: German credit, for its categories, and
+white wine quality, for its order.
+"""
+
+import argparse
+from pathlib import Path
+
+from benchmarks import extra_packages
+
+with extra_packages():
+    import matplotlib.pyplot as plt
+    import pandas as pd
+    from sklearn.model_selection import train_test_split
+
+    from benchmarks import report
+    from benchmarks.data import data_folder, load_pima, load_tabular
+    from cr_sklearn import ChainzRuleClassifier, ChainzRuleOrdinalRegressor
+    from cr_sklearn.inspection import (
+        DregPathDisplay,
+        OrdinalDisplay,
+        PolynomialDisplay,
+        SensitivityDisplay,
+        SensitivityRecorder,
+        TailRatioDisplay,
+        TrainingDisplay,
+        layer_sensitivity,
+    )
+
+PACKAGES = ["cr_sklearn", "sklearn", "matplotlib"]
+DOCS = Path(__file__).parents[1] / "docs"
+DPI = 130
+
+
+def fitted_on_pima():
+    """Model with its recorder, training and test rows of Pima."""
+    X, y = load_pima()
+    X_train, X_test, y_train, y_test = train_test_split(
+        X, y, stratify=y, random_state=0
+    )
+    recorder = SensitivityRecorder(X_test)
+    model = ChainzRuleClassifier(early_stopping=True, max_iter=30, random_state=0)
+    model.set_callbacks(recorder).fit(X_train, y_train)
+    return recorder, model, X_train, X_test
+
+
+def draw_all(folder, data):
+    """Draw every picture into a folder.
+
+    Parameters
+    ----------
+    folder : Path
+    data : Path
+        Folder of the data that the project does not ship.
+
+    Returns
+    -------
+    DataFrame
+        The layer report that the page shows beside the activations.
+    """
+    X, y = load_pima()
+    X_train, X_test, y_train, _ = train_test_split(X, y, stratify=y, random_state=0)
+    model = ChainzRuleClassifier(random_state=0)
+    recorder = SensitivityRecorder(X_test)
+    model.set_callbacks(recorder).fit(X_train, y_train)
+    save(SensitivityDisplay.from_estimator(model, X_test, kind="swarm"), folder, "swarm")
+    save(PolynomialDisplay.from_estimator(model, X_train), folder, "polynomials")
+    save(TrainingDisplay.from_estimator(model, recorder=recorder), folder, "training")
+    save(DregPathDisplay.from_estimator(model), folder, "dreg_path")
+    shifted = X_test.assign(glucose=1.6 * X_test["glucose"])
+    first = TailRatioDisplay.from_estimator(model, X_test, name="test rows")
+    save(
+        TailRatioDisplay.from_estimator(
+            model, shifted, name="glucose times 1.6", ax=first.ax_
+        ),
+        folder,
+        "tail_ratio",
+    )
+    layers = layer_sensitivity(model, X_test)
+
+    X, y = load_tabular(data / "tabular", "credit_g")
+    X_train, X_test, y_train, _ = train_test_split(X, y, stratify=y, random_state=0)
+    model = ChainzRuleClassifier(random_state=0).fit(X_train, y_train)
+    save(
+        SensitivityDisplay.from_estimator(
+            model, X_test, reference=X_train, response_method="predict_proba"
+        ),
+        folder,
+        "bars",
+    )
+
+    X, y = load_tabular(data / "ordinal", "g_winequality_white")
+    y = y.astype(int)
+    X_train, X_test, y_train, y_test = train_test_split(
+        X, y, stratify=y, random_state=0
+    )
+    model = ChainzRuleOrdinalRegressor(random_state=0).fit(X_train, y_train)
+    save(OrdinalDisplay.from_estimator(model, X_test, y_test), folder, "ordinal")
+    return pd.DataFrame(
+        {
+            "layer": layers.layer_names,
+            "norm of its Jacobian": [f"{norm:.2f}" for norm in layers.mean_norms],
+            "share": [f"{share:.0%}" for share in layers.shares],
+        }
+    )
+
+
+def save(display, folder, name):
+    """Write the figure of a display, and close it."""
+    display.figure_.savefig(folder / f"gallery_{name}.png", dpi=DPI)
+    plt.close(display.figure_)
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.gallery", description=__doc__.splitlines()[0]
+    )
+    parser.add_argument(
+        "--folder", type=Path, default=DOCS / "images", help="of the pictures (docs)"
+    )
+    args = parser.parse_args(argv)
+    try:
+        data = data_folder()
+        layers = draw_all(args.folder, data)
+    except (ValueError, FileNotFoundError) as error:
+        raise SystemExit(str(error)) from error
+    command = report.command_line("gallery", argv)
+    print(report.markdown(layers))
+    print(f"{command}; {report.environment(PACKAGES)}")
+
+
+if __name__ == "__main__":
+    with extra_packages():
+        main()
