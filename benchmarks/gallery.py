@@ -34,18 +34,6 @@ DOCS = Path(__file__).parents[1] / "docs"
 DPI = 130
 
 
-def fitted_on_pima():
-    """Model with its recorder, training and test rows of Pima."""
-    X, y = load_pima()
-    X_train, X_test, y_train, y_test = train_test_split(
-        X, y, stratify=y, random_state=0
-    )
-    recorder = SensitivityRecorder(X_test)
-    model = ChainzRuleClassifier(early_stopping=True, max_iter=30, random_state=0)
-    model.set_callbacks(recorder).fit(X_train, y_train)
-    return recorder, model, X_train, X_test
-
-
 def draw_all(folder, data):
     """Draw every picture into a folder.
 
@@ -61,24 +49,25 @@ def draw_all(folder, data):
         The layer report that the page shows beside the activations.
     """
     X, y = load_pima()
+    y = y.map({0: "negative", 1: "positive"})
     X_train, X_test, y_train, _ = train_test_split(X, y, stratify=y, random_state=0)
     model = ChainzRuleClassifier(random_state=0)
     recorder = SensitivityRecorder(X_test)
     model.set_callbacks(recorder).fit(X_train, y_train)
-    save(SensitivityDisplay.from_estimator(model, X_test, kind="swarm"), folder, "swarm")
-    save(PolynomialDisplay.from_estimator(model, X_train), folder, "polynomials")
+    save(
+        SensitivityDisplay.from_estimator(model, X_test, kind="swarm"), folder, "swarm"
+    )
     save(TrainingDisplay.from_estimator(model, recorder=recorder), folder, "training")
     save(DregPathDisplay.from_estimator(model), folder, "dreg_path")
-    shifted = X_test.assign(glucose=1.6 * X_test["glucose"])
-    first = TailRatioDisplay.from_estimator(model, X_test, name="test rows")
+    young = X_test["age"] < 30
+    first = TailRatioDisplay.from_estimator(model, X_test[young], name="below 30")
     save(
         TailRatioDisplay.from_estimator(
-            model, shifted, name="glucose times 1.6", ax=first.ax_
+            model, X_test[~young], name="from 30 on", ax=first.ax_
         ),
         folder,
         "tail_ratio",
     )
-    layers = layer_sensitivity(model, X_test)
 
     X, y = load_tabular(data / "tabular", "credit_g")
     X_train, X_test, y_train, _ = train_test_split(X, y, stratify=y, random_state=0)
@@ -91,8 +80,14 @@ def draw_all(folder, data):
         "bars",
     )
 
+    X, y = load_tabular(data / "tabular", "phoneme")
+    model = ChainzRuleClassifier(random_state=0).fit(X, y)
+    save(PolynomialDisplay.from_estimator(model, X), folder, "polynomials")
+    layers = layer_sensitivity(model, X)
+
     X, y = load_tabular(data / "ordinal", "g_winequality_white")
-    y = y.astype(int)
+    # Qualities 3 to 9, of which the outer ones are rare.
+    y = (y.astype(int) + 3).clip(4, 8)
     X_train, X_test, y_train, y_test = train_test_split(
         X, y, stratify=y, random_state=0
     )

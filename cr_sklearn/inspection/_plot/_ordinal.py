@@ -175,6 +175,7 @@ class OrdinalDisplay:
         colours = mpl.colormaps["viridis"](np.linspace(0.0, 0.9, n_classes))
         low = min(self.latent.min(), self.thresholds[0])
         high = max(self.latent.max(), self.thresholds[-1])
+        low, high = low - 0.05 * (high - low), high + 0.05 * (high - low)
         self._draw_rows(axes[0], np.linspace(low, high, _N_BINS + 1), colours)
         at = np.linspace(low, high, _N_POINTS)
         shares = class_probabilities(self.link, at[:, None] - self.thresholds)

@@ -23,7 +23,8 @@ class UnitCurves(NamedTuple):
     Attributes
     ----------
     z, value : ndarray of shape (n_units, n_points)
-        Inputs of the unit, over the range of the data, and what it makes of them.
+        Inputs of the unit, over the range of the data, and what it makes of them: both
+        from the median input on.
     effect : ndarray of shape (n_units,)
         How far the unit moves the output: the mean norm of the output's derivative by
         it, times its standard deviation over the rows.
@@ -36,6 +37,9 @@ class UnitCurves(NamedTuple):
 
 class PolynomialDisplay:
     """The learned activations, over the range of the data that reached them.
+
+    Each curve is a unit and ends where the 1 % of rows with the lowest and the highest
+    inputs begin. A unit that is straight there is linear for these rows.
 
     Parameters
     ----------
@@ -128,7 +132,7 @@ class PolynomialDisplay:
             one.axline((0.0, 0.0), slope=1.0, color=GREY, lw=1.0, ls=":")
             share = layer.effect[most].sum() / layer.effect.sum()
             one.set_title(f"Hidden layer {number}")
-            one.set_xlabel("Input of the unit")
+            one.set_xlabel("Input of the unit, from its median on")
             one.annotate(
                 f"in colour: {len(most)} of {len(order)} units,\n"
                 f"{share:.0%} of the effect on the output",
@@ -137,7 +141,7 @@ class PolynomialDisplay:
                 va="top",
                 fontsize="small",
             )
-        axes[0].set_ylabel("Activation (dotted: identity)")
+        axes[0].set_ylabel("Change of its output (dotted: unchanged)")
         self.ax_, self.figure_ = axes, axes[0].figure
         return self
 
@@ -172,10 +176,12 @@ def _member_curves(member, encoded):
         norms = np.sqrt(np.einsum("nki,nki->ni", gradients, gradients))
         low, high = np.quantile(layer.pre_activations, [_OUTER, 1.0 - _OUTER], axis=0)
         z = np.linspace(low, high, _N_POINTS)
+        middle = np.median(layer.pre_activations, axis=0)
+        value = activation(z, False)[0] - activation(middle, False)[0]
         curves.append(
             UnitCurves(
-                z.T,
-                activation(z, False)[0].T,
+                (z - middle).T,
+                value.T,
                 norms.mean(axis=0) * layer.activations.std(axis=0),
             )
         )

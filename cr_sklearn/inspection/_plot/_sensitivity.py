@@ -165,22 +165,23 @@ class SensitivityDisplay:
         n_rows = len(result.per_deviation)
         rows = np.arange(0, n_rows, -(-n_rows // _MAX_SWARM_ROWS))
         values = result.per_deviation[np.ix_(rows, shown)]
-        groups = np.full(values.shape, "size alone")
+        # Kinds of points, by their position in the list below.
+        kinds = np.full(values.shape, 3)
         if result.jacobian.shape[1] == 1:
-            slopes = result.jacobian[rows][:, 0, shown]
-            groups[slopes >= 0] = "a higher value raises it"
-            groups[slopes < 0] = "a higher value lowers it"
-        groups[:, result.is_categorical[shown]] = "a category, switched"
+            kinds = np.where(result.jacobian[rows][:, 0, shown] < 0, 1, 0)
+        kinds[:, result.is_categorical[shown]] = 2
         heights = np.arange(len(shown)) + np.column_stack(
             [_swarm_offsets(column) for column in values.T]
         )
-        for label, colour in {
-            "a higher value raises it": RED,
-            "a higher value lowers it": BLUE,
-            "a category, switched": GREY,
-            "size alone": GREY,
-        }.items():
-            drawn = (groups == label) & ~np.isnan(values)
+        for kind, (label, colour) in enumerate(
+            [
+                ("a higher value raises it", RED),
+                ("a higher value lowers it", BLUE),
+                ("a category, switched", GREY),
+                (None, GREY),
+            ]
+        ):
+            drawn = (kinds == kind) & ~np.isnan(values)
             if drawn.any():
                 ax.scatter(
                     values[drawn],
@@ -189,9 +190,9 @@ class SensitivityDisplay:
                     lw=0,
                     alpha=0.7,
                     color=colour,
-                    label=None if label == "size alone" else label,
+                    label=label,
                 )
-        if (groups != "size alone").any():
+        if (kinds < 3).any():
             ax.legend(frameon=False, loc="lower right", markerscale=2.0)
 
 
@@ -336,36 +337,28 @@ class TailRatioDisplay:
             Without matplotlib.
         """
         ax = one_axes(ax, self)
-        colour = PALETTE[len(ax.containers) % len(PALETTE)]
+        _, earlier = ax.get_legend_handles_labels()
+        colour = PALETTE[len(earlier) % len(PALETTE)]
+        mean, tail = self.sensitivity.mean(), np.quantile(self.sensitivity, 0.99)
         name = "" if self.name is None else f"{self.name}: "
         ax.hist(
             self.sensitivity,
-            bins=40,
+            bins=30,
             density=True,
             histtype="stepfilled",
             color=colour,
             alpha=0.3,
-            label=f"{name}$\\tau$ = {self.tail_ratio:.2f}",
+            label=(
+                f"{name}mean {mean:.2f} (solid), 99 % quantile {tail:.2f} (dashed), "
+                f"$\\tau$ = {self.tail_ratio:.2f}"
+            ),
         )
-        for value, label, style in (
-            (self.sensitivity.mean(), "mean", "-"),
-            (np.quantile(self.sensitivity, 0.99), "99 %", "--"),
-        ):
-            ax.axvline(value, color=colour, ls=style, lw=1.4)
-            ax.annotate(
-                f"{label} {value:.2g}",
-                (value, 1.0),
-                (3, -2),
-                xycoords=("data", "axes fraction"),
-                textcoords="offset points",
-                va="top",
-                rotation=90,
-                fontsize="small",
-                color=colour,
-            )
+        ax.axvline(mean, color=colour, lw=1.4)
+        ax.axvline(tail, color=colour, lw=1.4, ls="--")
         ax.set_xlim(left=0.0)
         ax.set_xlabel("Sensitivity of the output per standard deviation, all columns")
         ax.set_ylabel("Density of rows")
-        ax.legend(frameon=False, loc="upper right")
+        # Above the axes, where it hides nothing.
+        ax.legend(frameon=False, loc="lower left", bbox_to_anchor=(0.0, 1.0))
         self.ax_, self.figure_ = ax, ax.figure
         return self

@@ -16,6 +16,9 @@ class TrainingDisplay:
     validation_loss_curve : list of float or None, default=None
     tail_ratio_curve : list of float or None, default=None
         As :class:`SensitivityRecorder` has it.
+    n_iter_all : int or None, default=None
+        Epochs after which networks of the less promising strengths stopped. Loss and
+        penalty are means over those that go on.
 
     Attributes
     ----------
@@ -42,11 +45,13 @@ class TrainingDisplay:
         *,
         validation_loss_curve=None,
         tail_ratio_curve=None,
+        n_iter_all=None,
     ):
         self.loss_curve = loss_curve
         self.dreg_curve = dreg_curve
         self.validation_loss_curve = validation_loss_curve
         self.tail_ratio_curve = tail_ratio_curve
+        self.n_iter_all = n_iter_all
 
     @classmethod
     def from_estimator(cls, estimator, *, recorder=None, ax=None):
@@ -83,6 +88,7 @@ class TrainingDisplay:
             estimator.dreg_curve_,
             validation_loss_curve=estimator.validation_loss_curve_,
             tail_ratio_curve=recorder and recorder.tail_ratio_curve_,
+            n_iter_all=estimator._n_iter_all,
         ).plot(ax)
 
     def plot(self, ax=None):
@@ -108,25 +114,51 @@ class TrainingDisplay:
         axes = several_axes(
             ax, n_axes, self, size=(6.0, 2.0 * n_axes), nrows=n_axes, sharex=True
         )
-        _by_epoch(axes[0], self.loss_curve, BLUE, "training rows")
+        pause = self.n_iter_all
+        _by_epoch(axes[0], self.loss_curve, BLUE, pause, "training rows")
         if self.validation_loss_curve is not None:
-            _by_epoch(axes[0], self.validation_loss_curve, RED, "rows held out")
+            _by_epoch(axes[0], self.validation_loss_curve, RED, None, "rows held out")
             axes[0].legend(frameon=False)
         axes[0].set_ylabel("Loss")
-        _by_epoch(axes[1], self.dreg_curve, BLUE)
+        _by_epoch(axes[1], self.dreg_curve, BLUE, pause)
         axes[1].set_ylabel(r"$\sum_l \Vert S^l \Vert^2$")
         if self.tail_ratio_curve is not None:
             _by_epoch(axes[2], self.tail_ratio_curve, BLUE)
             axes[2].set_ylabel(r"Tail ratio $\tau$")
+        if self.n_iter_all is not None:
+            _mark_the_choice(axes, self.n_iter_all + 0.5)
         axes[-1].set_xlabel("Epoch")
         axes[-1].xaxis.get_major_locator().set_params(integer=True)
         self.ax_, self.figure_ = axes, axes[0].figure
         return self
 
 
-def _by_epoch(ax, curve, colour, label=None):
+def _mark_the_choice(axes, epoch):
+    for one in axes:
+        one.axvline(epoch, color=GREY, lw=1.0, ls=":")
+    for text, side, align in (
+        ("all strengths ", -3, "right"),
+        ("the two best", 3, "left"),
+    ):
+        axes[0].annotate(
+            text,
+            (epoch, 1.0),
+            (side, 0),
+            xycoords=("data", "axes fraction"),
+            textcoords="offset points",
+            ha=align,
+            va="top",
+            fontsize="small",
+            color=GREY,
+        )
+
+
+def _by_epoch(ax, curve, colour, pause=None, label=None):
     epochs = np.arange(1, len(curve) + 1)
-    ax.plot(epochs, curve, "o-", ms=3, color=colour, label=label)
+    parts = [slice(None)] if pause is None else [slice(pause), slice(pause, None)]
+    for part in parts:
+        ax.plot(epochs[part], curve[part], "o-", ms=3, color=colour, label=label)
+        label = None
 
 
 class DregPathDisplay:
