@@ -205,7 +205,7 @@ def test_missing_values_have_no_derivative_and_are_counted(table):
     X, y = table
     X = X.copy()
     X.iloc[:30, 0] = np.nan
-    X["city"] = X["city"].cat.add_categories("?").astype(object)
+    X["city"] = X["city"].astype(object)
     X.iloc[30:60, 2] = None
     model = ChainzRuleClassifier(**SMALL).fit(X, y)
     result = input_sensitivity(model, X)
@@ -469,7 +469,7 @@ def test_linear_and_deep_parts_are_those_of_the_function(table):
     result = layer_sensitivity(model, X)
     assert result.linear_norm == pytest.approx(np.linalg.norm(linear))
     assert result.deep_norm == pytest.approx(np.sqrt(np.mean(deep**2)))
-    assert 0 < result.deep_norm
+    assert result.deep_norm > 0
 
 
 def test_recorder_ends_where_the_fitted_estimator_is(table):
