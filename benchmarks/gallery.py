@@ -1,8 +1,8 @@
 """Pictures of every Display, on real data, for docs/gallery.md.
 
-``python -m benchmarks.gallery`` draws on Pima, which comes with the project, and on two
-tables of the folder that CR_SKLEARN_DATA names: German credit, for its categories, and
-white wine quality, for its order.
+``python -m benchmarks.gallery`` draws on Pima, which comes with the project, and on three
+tables of the folder that CR_SKLEARN_DATA names: German credit, for its categories,
+phoneme, for its curves, and white wine, for its order.
 """
 
 import argparse
@@ -12,7 +12,6 @@ from benchmarks import extra_packages
 
 with extra_packages():
     import matplotlib.pyplot as plt
-    import pandas as pd
     from sklearn.model_selection import train_test_split
 
     from benchmarks import report
@@ -26,7 +25,6 @@ with extra_packages():
         SensitivityRecorder,
         TailRatioDisplay,
         TrainingDisplay,
-        layer_sensitivity,
     )
 
 PACKAGES = ["cr_sklearn", "sklearn", "matplotlib"]
@@ -42,11 +40,6 @@ def draw_all(folder, data):
     folder : Path
     data : Path
         Folder of the data that the project does not ship.
-
-    Returns
-    -------
-    DataFrame
-        The layer report that the page shows beside the activations.
     """
     X, y = load_pima()
     y = y.map({0: "negative", 1: "positive"})
@@ -83,7 +76,6 @@ def draw_all(folder, data):
     X, y = load_tabular(data / "tabular", "phoneme")
     model = ChainzRuleClassifier(random_state=0).fit(X, y)
     save(PolynomialDisplay.from_estimator(model, X), folder, "polynomials")
-    layers = layer_sensitivity(model, X)
 
     X, y = load_tabular(data / "ordinal", "g_winequality_white")
     # Qualities 3 to 9, of which the outer ones are rare.
@@ -93,13 +85,6 @@ def draw_all(folder, data):
     )
     model = ChainzRuleOrdinalRegressor(random_state=0).fit(X_train, y_train)
     save(OrdinalDisplay.from_estimator(model, X_test, y_test), folder, "ordinal")
-    return pd.DataFrame(
-        {
-            "layer": layers.layer_names,
-            "norm of its Jacobian": [f"{norm:.2f}" for norm in layers.mean_norms],
-            "share": [f"{share:.0%}" for share in layers.shares],
-        }
-    )
 
 
 def save(display, folder, name):
@@ -118,12 +103,11 @@ def main(argv=None):
     args = parser.parse_args(argv)
     try:
         data = data_folder()
-        layers = draw_all(args.folder, data)
+        args.folder.mkdir(parents=True, exist_ok=True)
+        draw_all(args.folder, data)
     except (ValueError, FileNotFoundError) as error:
         raise SystemExit(str(error)) from error
-    command = report.command_line("gallery", argv)
-    print(report.markdown(layers))
-    print(f"{command}; {report.environment(PACKAGES)}")
+    print(f"Pictures in {args.folder}; {report.environment(PACKAGES)}")
 
 
 if __name__ == "__main__":

@@ -64,7 +64,7 @@ def layer_sensitivity(estimator, X):
     >>> result = layer_sensitivity(model, X)
     >>> result.layer_names
     ['hidden 1', 'hidden 2', 'output']
-    >>> result.shares.sum().round(6)
+    >>> float(result.shares.sum().round(6))
     1.0
     """
     check_is_ours(estimator)

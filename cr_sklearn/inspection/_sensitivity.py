@@ -127,7 +127,7 @@ def input_sensitivity(
     >>> model = ChainzRuleClassifier(random_state=0).fit(X, y == 2)
     >>> result = input_sensitivity(model, X, response_method="predict_proba")
     >>> str(result.feature_names[result.per_deviation_mean.argmax()])
-    'petal width (cm)'
+    'petal length (cm)'
     """
     check_scalar(max_levels, "max_levels", Integral, min_val=1)
     check_scalar(
@@ -159,7 +159,7 @@ def input_sensitivity(
     squashed[:, is_categorical] = False
     scale = _user_scale(before.origin, final._encoder, columns.n_features)
     scale[is_categorical] = np.nan
-    per_unit = np.sqrt(np.einsum("nkj,nkj->nj", jacobian, jacobian))
+    per_unit = np.linalg.norm(jacobian, axis=1)
     missing = np.where(is_categorical, 0.0, np.isnan(per_unit).mean(axis=0))
     per_deviation = per_unit * scale
     levels = _Levels(table, max_levels)

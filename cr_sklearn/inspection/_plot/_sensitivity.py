@@ -52,7 +52,7 @@ class SensitivityDisplay:
     >>> model = ChainzRuleClassifier(random_state=0).fit(X, y == 2)
     >>> display = SensitivityDisplay.from_estimator(model, X, kind="swarm")
     >>> display.ax_.get_yticklabels()[0].get_text()
-    'petal width (cm)'
+    'petal length (cm)'
     """
 
     def __init__(self, result, *, response_name="output"):

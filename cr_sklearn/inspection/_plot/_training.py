@@ -121,7 +121,7 @@ class TrainingDisplay:
             axes[0].legend(frameon=False)
         axes[0].set_ylabel("Loss")
         _by_epoch(axes[1], self.dreg_curve, BLUE, pause)
-        axes[1].set_ylabel(r"$\sum_l \Vert S^l \Vert^2$")
+        axes[1].set_ylabel("DREG penalty")
         if self.tail_ratio_curve is not None:
             _by_epoch(axes[2], self.tail_ratio_curve, BLUE)
             axes[2].set_ylabel(r"Tail ratio $\tau$")
