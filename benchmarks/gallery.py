@@ -1,8 +1,8 @@
 """Pictures of every Display, on real data, for docs/gallery.md.
 
-``python -m benchmarks.gallery`` draws on Pima, which comes with the project, and on three
-tables of the folder that CR_SKLEARN_DATA names: German credit, for its categories,
-phoneme, for its curves, and white wine, for its order.
+``python -m benchmarks.gallery`` draws on Pima, which comes with the project, and on
+three tables of the folder that CR_SKLEARN_DATA names: German credit, for its
+categories, phoneme, for its curves, and white wine, for its order.
 """
 
 import argparse
