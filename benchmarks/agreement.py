@@ -55,13 +55,13 @@ PAIRS = [
 
 # What the published table says; to be read again when it changes.
 READING = """
-Sensitivities agree with either of the two as well as these agree with each other, and take
-a small part of their time where columns are numeric; with many levels they cost a
-prediction for each. The measures ask different questions. Sensitivity is local: how far the
-output moves with a small step. SHAP and permutation take whole ranges of values, and
-permutation asks what that does to the loss, so that columns which do not matter get an
-order by chance. On mammography, where columns are skewed and positives are rare, no two of
-the three agree.
+Sensitivities agree with either of the two as well as these agree with each other, and
+take a small part of their time where columns are numeric; with many levels they cost
+a prediction for each. The measures ask different questions. Sensitivity is local: how
+far the output moves with a small step. SHAP and permutation take whole ranges of
+values, and permutation asks what that does to the loss, so that columns which do not
+matter get an order by chance. On mammography, where columns are skewed and positives
+are rare, no two of the three agree.
 """
 
 
