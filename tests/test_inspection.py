@@ -1,5 +1,6 @@
 """Sensitivities by column and by layer: what they promise to be."""
 
+import os
 import subprocess
 import sys
 
@@ -24,6 +25,8 @@ from sklearn.preprocessing import (
     StandardScaler,
 )
 
+from benchmarks import suite
+from benchmarks.data import data_folder, load_pima
 from cr_sklearn import ChainzRuleClassifier, ChainzRuleOrdinalRegressor, _weights
 from cr_sklearn.inspection import (
     SensitivityRecorder,
@@ -494,3 +497,37 @@ def test_import_loads_neither_torch_nor_matplotlib():
         "assert not {'torch', 'matplotlib'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def real_tables():
+    """Pima, with missing values; and tables with categories, where they are."""
+    yield "pima", *load_pima()
+    if "CR_SKLEARN_DATA" in os.environ:
+        for name in ("credit_g", "hepatitis", "r_mlc_churn"):
+            X, y, *_ = suite.load(data_folder() / "tabular", name, 500)
+            yield name, X, y
+
+
+def test_derivatives_of_real_tables_are_those_of_the_raw_columns():
+    """With ramps, as by default: at a knot the derivative is that to the right."""
+    for name, X, y in real_tables():
+        X = X.astype(dict.fromkeys(X.select_dtypes("number"), float))
+        model = ChainzRuleClassifier(random_state=0, max_iter=5).fit(X, y)
+        result = input_sensitivity(model, X)
+        here = model.decision_function(X)
+        for position in np.flatnonzero(result.scale > 0):
+            column = X.columns[position]
+            step = 1e-6 * result.scale[position]
+            there = X.assign(**{column: X[column] + step})
+            # The step that was made, of a number with a finite number of digits.
+            made = there[column] - X[column]
+            expected = (model.decision_function(there) - here) / made
+            given = X[column].notna()
+            np.testing.assert_allclose(
+                result.jacobian[given, 0, position],
+                expected[given],
+                rtol=1e-4,
+                atol=1e-4 * result.per_unit_mean[position],
+                err_msg=f"{column} of {name}",
+            )
+            assert np.isnan(result.jacobian[~given, 0, position]).all()
