@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 ARGS ?=
 
-.PHONY: help test lint pima tabular speed ablation clean
+.PHONY: help test lint pima tabular speed ablation gallery agreement clean
 
 help:
 	@echo "make test      run the tests, doctests and README examples"
@@ -15,6 +15,8 @@ help:
 	@echo "make tabular   52 data sets of CR_SKLEARN_DATA, an hour on two cores"
 	@echo "make speed     cost of steps, fits, packs, predictions, import; by rows; GPU"
 	@echo "make ablation  the default with one thing changed at a time, on CR_SKLEARN_DATA"
+	@echo "make gallery   pictures of every Display, for docs/gallery.md"
+	@echo "make agreement sensitivities against permutation importance and SHAP"
 	@echo "make clean     remove the virtual environment"
 
 $(BIN)/python:
@@ -56,6 +58,12 @@ speed: $(VENV)/.benchmarks
 
 ablation: $(VENV)/.benchmarks
 	$(BIN)/python -m benchmarks.ablation $(ARGS)
+
+gallery: $(VENV)/.benchmarks
+	$(BIN)/python -m benchmarks.gallery $(ARGS)
+
+agreement: $(VENV)/.benchmarks
+	$(BIN)/python -m benchmarks.agreement $(ARGS)
 
 clean:
 	rm -rf $(VENV)

@@ -278,6 +278,14 @@ class ChainzRuleClassifier(LabelledChainzRule):
             return expit(np.concatenate([-outputs, outputs], axis=1))
         return softmax(outputs, axis=1)
 
+    def _probability_jacobian(self, outputs, jacobian):
+        probabilities = self._probabilities(outputs)
+        if outputs.shape[1] == 1:
+            jacobian = np.concatenate([-jacobian, jacobian], axis=1)
+            return probabilities.prod(axis=1)[:, None, None] * jacobian
+        mean = np.einsum("nk,nki->ni", probabilities, jacobian)
+        return probabilities[:, :, None] * (jacobian - mean[:, None])
+
     def _predict_codes(self, outputs):
         if outputs.shape[1] == 1:
             return (outputs[:, 0] > 0).astype(int)

@@ -266,6 +266,17 @@ class FrameColumns(_Columns):
         """Name of a column, for messages."""
         return repr(self._names[feature])
 
+    @property
+    def feature_names(self):
+        """Names of the columns."""
+        return list(self._names)
+
+    def with_value(self, feature, other, row):
+        """The user's table, with a column set to what another table has in a row."""
+        name = self._names[feature]
+        value = other._frame.get_column(name)[np.full(self.n_rows, row)]
+        return self._frame.with_columns(value).to_native()
+
     def _values(self, feature):
         return self._frame.get_column(self._names[feature]).to_numpy()
 
@@ -318,6 +329,17 @@ class ArrayColumns(_Columns):
     def label(self, feature):
         """Position of a column, for messages."""
         return str(feature)
+
+    @property
+    def feature_names(self):
+        """Names that scikit-learn gives to columns without a name."""
+        return [f"x{feature}" for feature in range(self.n_features)]
+
+    def with_value(self, feature, other, row):
+        """The user's table, with a column set to what another table has in a row."""
+        array = self.native.astype(np.result_type(self.native, other.native))
+        array[:, feature] = other.native[row, feature]
+        return array
 
     def numeric(self, features):
         if self.native.dtype.kind not in "fiub":

@@ -15,11 +15,26 @@ def _cloglog_above(x):
     return np.exp(-np.exp(np.minimum(x, _LARGEST)))
 
 
-# F(x), 1 - F(x) without cancellation, and the quantiles of F.
+def _cloglog_density(x):
+    x = np.minimum(x, _LARGEST)
+    return np.exp(x - np.exp(x))
+
+
+# F(x), 1 - F(x) without cancellation, the quantiles of F, and its density.
 _LINKS = {
-    "logit": (expit, lambda x: expit(-x), logit),
-    "probit": (ndtr, lambda x: ndtr(-x), ndtri),
-    "cloglog": (_cloglog, _cloglog_above, lambda p: np.log(-np.log1p(-p))),
+    "logit": (expit, lambda x: expit(-x), logit, lambda x: expit(x) * expit(-x)),
+    "probit": (
+        ndtr,
+        lambda x: ndtr(-x),
+        ndtri,
+        lambda x: np.exp(-0.5 * x * x) / np.sqrt(2.0 * np.pi),
+    ),
+    "cloglog": (
+        _cloglog,
+        _cloglog_above,
+        lambda p: np.log(-np.log1p(-p)),
+        _cloglog_density,
+    ),
 }
 
 
@@ -36,20 +51,28 @@ def cumulative_probabilities(link, margins):
     -------
     ndarray of shape (n, K)
     """
-    below, _, _ = _LINKS[link]
+    below, _, _, _ = _LINKS[link]
     return np.pad(below(-margins), ((0, 0), (0, 1)), constant_values=1.0)
 
 
 def class_probabilities(link, margins):
     """Probabilities (n, K) of the classes, exact in both tails and never negative."""
-    below, above, _ = _LINKS[link]
+    below, above, _, _ = _LINKS[link]
     ends = np.pad(-margins, ((0, 0), (1, 0)), constant_values=-np.inf)
     ends = np.pad(ends, ((0, 0), (0, 1)), constant_values=np.inf)
     low, high = ends[:, :-1], ends[:, 1:]
     return np.where(low > 0.0, above(low) - above(high), below(high) - below(low))
 
 
+def class_probability_slopes(link, margins):
+    """Derivatives (n, K) of the classes' probabilities by the latent f."""
+    _, _, _, density = _LINKS[link]
+    # None at the outer ends, where probabilities are 0 and 1.
+    at_thresholds = np.pad(density(-margins), ((0, 0), (1, 1)))
+    return at_thresholds[:, :-1] - at_thresholds[:, 1:]
+
+
 def thresholds_of(link, shares):
     """Thresholds (K - 1,) at which classes have these shares where f is 0."""
-    _, _, quantile = _LINKS[link]
+    _, _, quantile, _ = _LINKS[link]
     return quantile(np.cumsum(shares)[:-1])

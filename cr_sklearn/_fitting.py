@@ -282,6 +282,7 @@ class FitMixin(AutomaticMixin):
             history.validation_loss if self.early_stopping else None
         )
         self.n_iter_ = len(self.loss_curve_)
+        self._n_iter_all = history.n_iter_all
         self.interrupted_ = history.interrupted
         if history.interrupted:
             warnings.warn(

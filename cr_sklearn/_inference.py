@@ -50,6 +50,19 @@ class FittedNetwork(NamedTuple):
             self.member_weights[members],
         )
 
+    def activation_functions(self):
+        """Return the activation of each hidden layer.
+
+        Returns
+        -------
+        list of callable
+            ``(z, with_slope) -> (value, slope or None)`` of arrays whose last axis is
+            the units of all members side by side.
+        """
+        if self.activation == "polynomial":
+            return [_Polynomial(coefs) for coefs in self.polynomial_coefs]
+        return [_FIXED[self.activation]] * max(0, len(self.coefs) - 1)
+
     @classmethod
     def merge(cls, parts, positions, member_weights):
         """Bring the members of several networks into one.
@@ -146,10 +159,7 @@ class FoldedNetwork:
             np.ascontiguousarray(coefs.swapaxes(-1, -2)) for coefs in self._coefs
         ]
         self._intercepts = [intercept.ravel() for intercept in deep.intercepts[:-1]]
-        if deep.activation == "polynomial":
-            self._activations = [_Polynomial(a) for a in deep.polynomial_coefs]
-        else:
-            self._activations = [_FIXED[deep.activation]] * len(self._coefs)
+        self._activations = deep.activation_functions()
 
     def outputs(self, x):
         """Value of the function.

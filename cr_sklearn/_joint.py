@@ -199,6 +199,7 @@ def _train_pack(fits, pack, main, rows):
     later = apart(history, [len(own) for own in kept])
     for whole, start in zip(later, earlier, strict=True):
         whole.loss[:0], whole.dreg[:0] = start.loss, start.dreg
+        whole.n_iter_all = n_first
     return later
 
 

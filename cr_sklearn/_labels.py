@@ -50,6 +50,10 @@ class LabelledChainzRule(ClassifierMixin, BaseChainzRule):
     def _probabilities(self, outputs):
         """Probabilities for outputs of the network, in the order of ``classes_``."""
 
+    @abstractmethod
+    def _probability_jacobian(self, outputs, jacobian):
+        """Jacobian (n, n_classes, d) of the probabilities, from that of the outputs."""
+
     @unchanged_on_error
     @with_callbacks
     @_fit_context(prefer_skip_nested_validation=True)

@@ -6,6 +6,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from cr_sklearn._cumulative import (
     class_probabilities,
+    class_probability_slopes,
     cumulative_probabilities,
     thresholds_of,
 )
@@ -468,6 +469,10 @@ class ChainzRuleOrdinalRegressor(LabelledChainzRule):
     def _probabilities(self, outputs):
         ranked = class_probabilities(self._link, outputs)
         return ranked[:, np.argsort(self.categories_)]
+
+    def _probability_jacobian(self, outputs, jacobian):
+        slopes = class_probability_slopes(self._link, outputs)
+        return slopes[:, np.argsort(self.categories_), None] * jacobian
 
     def _predict_codes(self, outputs):
         if self.predict_rule not in _RULES:

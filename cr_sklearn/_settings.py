@@ -107,6 +107,8 @@ class TrainingHistory:
         Whether Ctrl-C ended the training.
     stopped : bool
         Whether a rule or a callback did.
+    n_iter_all : int or None
+        Epochs after which some members stopped for good; None if all went on.
     optimizer_state : list of dict of ndarray
         Moments of AdamW at the end, by parameter.
     """
@@ -116,6 +118,7 @@ class TrainingHistory:
     validation_loss: list = field(default_factory=list)
     interrupted: bool = False
     stopped: bool = False
+    n_iter_all: int = None
     optimizer_state: list = None
 
     def mean(self, members=slice(None)):

@@ -1,0 +1,329 @@
+"""How strongly the predictions for some rows lean on each column."""
+
+from numbers import Integral, Real
+from typing import Any, NamedTuple
+
+import numpy as np
+from sklearn.utils import Bunch, check_scalar
+from sklearn.utils.validation import check_is_fitted
+
+from cr_sklearn._columns import read_columns
+from cr_sklearn._encoding import bound_slope
+from cr_sklearn.inspection._preprocessing import Preprocessing
+
+
+def input_sensitivity(
+    estimator,
+    X,
+    *,
+    response_method="auto",
+    reference=None,
+    max_levels=20,
+    squash_slope=0.1,
+):
+    r"""Exact sensitivity of every prediction to every column of the table.
+
+    For a numeric column :math:`j` it is the norm over the outputs :math:`f_k` of their
+    derivatives, in two units:
+
+    .. math:: s_{ij} = \sqrt{\textstyle\sum_k
+              \big(\partial f_k(x_i) / \partial x_{ij}\big)^2}, \qquad
+              \tilde s_{ij} = \sigma_j s_{ij}
+
+    with :math:`\sigma_j` the robust standard deviation by which the estimator scales
+    the column. A categorical column has no derivative and is switched instead, with the
+    rest of the row as it is. Of the levels c, with frequencies :math:`p_c` among the
+    rows of ``reference``, and :math:`f(x_i; c)` the outputs with the column set to c,
+
+    .. math:: s_{ij} = \frac{\sum_{c \ne x_{ij}} p_c \lVert f(x_i; c) - f(x_i) \rVert}
+              {\sum_{c \ne x_{ij}} p_c}, \qquad
+              \tilde s_{ij}^2 = \sum_c p_c \Big\lVert f(x_i; c)
+              - \textstyle\sum_d p_d f(x_i; d) \Big\rVert^2
+
+    The first is the mean change when the level switches to another one; the second the
+    standard deviation of the outputs over the levels, which is what
+    :math:`\tilde s` is of a linear numeric column. A missing value is a level of a
+    categorical column where ``reference`` has some.
+
+    Source: arXiv 2605.24340 for the Jacobian. NOTE[DIFF] The paper has numeric inputs
+    alone.
+
+    Parameters
+    ----------
+    estimator : ChainzRuleClassifier, ChainzRuleOrdinalRegressor or Pipeline
+        Fitted. A pipeline ends with one of them; before it there may be scikit-learn's
+        StandardScaler, MinMaxScaler, MaxAbsScaler, RobustScaler, SimpleImputer,
+        OneHotEncoder and OrdinalEncoder, and ColumnTransformers and Pipelines of these.
+    X : array-like or dataframe of shape (n_samples, n_features)
+        As the estimator or pipeline takes it.
+    response_method : {"auto", "decision_function", "predict_proba", \
+            "predict_latent"}, default="auto"
+        The outputs: logits of a classifier, probabilities, or the latent of an ordinal
+        model. With two classes there is one output, of ``classes_[1]``, else one for
+        each class. "auto" is the logits or the latent.
+    reference : array-like or dataframe of shape (n_reference, n_features), default=None
+        Rows that give the levels of categorical columns and their frequencies. None
+        takes X. Give the training rows if X has few.
+    max_levels : int, default=20
+        Levels that a categorical column is switched to: the most frequent ones. Each
+        costs as much as a prediction of all rows.
+    squash_slope : float, default=0.1
+        A value counts as squashed where the slope of the estimator's bound of the
+        inputs is below this, in (0, 1). At 0.1 that is 5.7 robust standard deviations
+        from the median. There the derivative is small because the input is bounded, not
+        because the column does not matter.
+
+    Returns
+    -------
+    result : :class:`~sklearn.utils.Bunch`
+        With the attributes
+
+        per_unit : ndarray of shape (n_samples, n_features)
+            :math:`s_{ij}`, in outputs per unit of the column, or per switch. NaN where
+            there is nothing to measure: a numeric value that is missing (or imputed by
+            the pipeline), a categorical column without another level.
+        per_deviation : ndarray of shape (n_samples, n_features)
+            :math:`\tilde s_{ij}`, in outputs per standard deviation. Columns can be
+            compared by it. NaN where a numeric value is missing.
+        per_unit_mean, per_deviation_mean : ndarray of shape (n_features,)
+            Their means over the rows that have one: the global sensitivities.
+        jacobian : ndarray of shape (n_samples, n_outputs, n_features)
+            The derivatives with their signs, per unit. NaN for categorical columns.
+        feature_names : ndarray of shape (n_features,)
+            Names, or "x0", "x1", ... of an array.
+        is_categorical : ndarray of bool of shape (n_features,)
+            Whether the column was switched.
+        scale : ndarray of shape (n_features,)
+            :math:`\sigma_j`; 0 for columns that were constant in training or that the
+            estimator is not given, NaN for categorical ones.
+        missing : ndarray of shape (n_features,)
+            Fraction of the rows in which a numeric column has no value of its own.
+        squashed : ndarray of shape (n_features,)
+            Fraction of the rows in which a numeric column is squashed.
+        squashed_rows : float
+            Fraction of the rows in which any column is.
+
+    Raises
+    ------
+    TypeError
+        If the estimator is none of ours, or a step of the pipeline has no known way
+        back to the columns.
+    ValueError
+        If a parameter is invalid, or ``reference`` has other columns than X.
+    sklearn.exceptions.NotFittedError
+        If the estimator is not fitted.
+
+    See Also
+    --------
+    SensitivityDisplay : Draws the result.
+    sklearn.inspection.permutation_importance : By loss instead of output.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from cr_sklearn import ChainzRuleClassifier
+    >>> from cr_sklearn.inspection import input_sensitivity
+    >>> X, y = load_iris(return_X_y=True, as_frame=True)
+    >>> model = ChainzRuleClassifier(random_state=0).fit(X, y == 2)
+    >>> result = input_sensitivity(model, X, response_method="predict_proba")
+    >>> str(result.feature_names[result.per_deviation_mean.argmax()])
+    'petal length (cm)'
+    """
+    check_scalar(max_levels, "max_levels", Integral, min_val=1)
+    check_scalar(
+        squash_slope,
+        "squash_slope",
+        Real,
+        min_val=0,
+        max_val=1,
+        include_boundaries="neither",
+    )
+    columns = read_columns(X)
+    before = Preprocessing(estimator, columns)
+    final = before.estimator
+    check_is_fitted(final)
+    table = columns
+    if reference is not None:
+        table = read_columns(reference)
+        if table.feature_names != columns.feature_names:
+            raise ValueError(
+                f"reference must have the columns of X, {columns.feature_names}, got "
+                f"{table.feature_names}."
+            )
+    response = _response(final, response_method)
+    outputs, jacobian, squashed = _derivatives(before, response, squash_slope)
+    is_categorical = before.is_encoded.copy()
+    categories = before.origin.source[final._encoder.is_categorical_]
+    is_categorical[categories[categories >= 0]] = True
+    jacobian[:, :, is_categorical] = np.nan
+    squashed[:, is_categorical] = False
+    scale = _user_scale(before.origin, final._encoder, columns.n_features)
+    scale[is_categorical] = np.nan
+    per_unit = np.linalg.norm(jacobian, axis=1)
+    missing = np.where(is_categorical, 0.0, np.isnan(per_unit).mean(axis=0))
+    per_deviation = per_unit * scale
+    levels = _Levels(table, max_levels)
+    for feature in np.flatnonzero(is_categorical).tolist():
+        per_unit[:, feature], per_deviation[:, feature] = levels.switch(
+            columns,
+            feature,
+            outputs,
+            lambda X: final._from_outputs(before.transform(X), response.outputs),
+        )
+    return Bunch(
+        per_unit=per_unit,
+        per_deviation=per_deviation,
+        per_unit_mean=_mean_of_given(per_unit),
+        per_deviation_mean=_mean_of_given(per_deviation),
+        jacobian=jacobian,
+        feature_names=np.array(columns.feature_names, dtype=object),
+        is_categorical=is_categorical,
+        scale=scale,
+        missing=missing,
+        squashed=squashed.mean(axis=0),
+        squashed_rows=float(squashed.any(axis=1).mean()),
+    )
+
+
+class _Response(NamedTuple):
+    """Outputs that are measured, by those of the network, and their Jacobian."""
+
+    outputs: Any  # of outputs (n, ...) -> (n, n_outputs)
+    jacobian: Any  # of outputs and their jacobian (n, ..., d) -> (n, n_outputs, d)
+
+
+def _response(estimator, response_method):
+    # Classifiers have logits, ordinal models one latent for all classes.
+    is_ordinal = hasattr(estimator, "predict_latent")
+    of_network = "predict_latent" if is_ordinal else "decision_function"
+    if response_method in ("auto", of_network):
+        n_outputs = estimator._network.n_outputs
+        # Of the margins of an ordinal model the first: only differences are measured.
+        return _Response(
+            lambda outputs: outputs[:, :n_outputs], lambda outputs, jacobian: jacobian
+        )
+    if response_method == "predict_proba":
+
+        def reported(by_class):
+            return by_class[:, 1:] if by_class.shape[1] == 2 else by_class
+
+        return _Response(
+            lambda outputs: reported(estimator._probabilities(outputs)),
+            lambda outputs, jacobian: reported(
+                estimator._probability_jacobian(outputs, jacobian)
+            ),
+        )
+    raise ValueError(
+        f"response_method of a {type(estimator).__name__} must be 'auto', "
+        f"{of_network!r} or 'predict_proba', got {response_method!r}."
+    )
+
+
+def _derivatives(before, response, squash_slope):
+    """Outputs, their Jacobian by the user's columns, and which values are squashed."""
+    estimator, origin = before.estimator, before.origin
+    encoder = estimator._encoder
+
+    def compute(encoded, standardised):
+        outputs, jacobian = estimator._outputs_and_jacobian(
+            estimator._network, encoded, standardised
+        )
+        jacobian = encoder.user_jacobian(
+            response.jacobian(outputs, jacobian), standardised
+        )
+        squashed = bound_slope(standardised) < squash_slope
+        return response.outputs(outputs), jacobian, squashed
+
+    outputs, given, squashed_numeric = estimator._by_batch(
+        before.table, compute, with_jacobian=True
+    )
+    squashed_given = origin.cut_off.copy()
+    squashed_given[:, encoder.numeric_features_] |= squashed_numeric
+    jacobian = np.zeros((*outputs.shape, before.imputed.shape[1]))
+    squashed = np.zeros(before.imputed.shape, dtype=bool)
+    for position in np.flatnonzero(origin.source >= 0):
+        source = origin.source[position]
+        slope = np.where(origin.cut_off[:, position], 0.0, origin.slope[position])
+        jacobian[:, :, source] += given[:, :, position] * slope[:, None]
+        squashed[:, source] |= squashed_given[:, position]
+    np.copyto(jacobian, np.nan, where=before.imputed[:, None])
+    return outputs, jacobian, squashed
+
+
+def _user_scale(origin, encoder, n_features):
+    """Robust standard deviations of the user's columns; 0 for those not used."""
+    scale = np.zeros(n_features)
+    for position, own in zip(encoder.numeric_features_, encoder.scale_, strict=True):
+        source = origin.source[position]
+        if source >= 0 and scale[source] == 0.0:
+            scale[source] = own / abs(origin.slope[position])
+    return scale
+
+
+class _Levels:
+    """Levels of categorical columns, with their frequencies in a table."""
+
+    def __init__(self, table, max_levels):
+        self._table = table
+        self._max_levels = max_levels
+
+    def switch(self, columns, feature, outputs, response):
+        """Measure what the levels of a column do to the outputs.
+
+        Parameters
+        ----------
+        columns : FrameColumns or ArrayColumns
+            The rows.
+        feature : int
+        outputs : ndarray of shape (n, n_outputs)
+            For the rows as they are.
+        response : callable
+            ``table -> outputs``.
+
+        Returns
+        -------
+        change : ndarray of shape (n,)
+            Mean norm of the change to another level; NaN where there is none.
+        deviation : ndarray of shape (n,)
+            Standard deviation over the levels.
+        """
+        levels, codes = self._table.factorize(feature)
+        codes, rows, counts = np.unique(codes, return_index=True, return_counts=True)
+        frequent = np.argsort(-counts, kind="stable")[: self._max_levels]
+        own = _codes_by(levels, *columns.factorize(feature))
+        change, others = np.zeros(len(outputs)), np.zeros(len(outputs))
+        mean, square = np.zeros(outputs.shape), np.zeros(len(outputs))
+        for code, row, share in zip(
+            codes[frequent],
+            rows[frequent],
+            counts[frequent] / counts[frequent].sum(),
+            strict=True,
+        ):
+            difference = response(columns.with_value(feature, self._table, row))
+            difference = difference - outputs
+            squares = np.einsum("nk,nk->n", difference, difference)
+            mean += share * difference
+            square += share * squares
+            is_other = own != code
+            change += share * is_other * np.sqrt(squares)
+            others += share * is_other
+        change = np.divide(
+            change, others, out=np.full(len(outputs), np.nan), where=others > 0
+        )
+        variance = square - np.einsum("nk,nk->n", mean, mean)
+        return change, np.sqrt(np.maximum(variance, 0.0))
+
+
+def _codes_by(levels, own_levels, own_codes):
+    """Codes of rows by the levels of another table; -1 missing, -2 not among them."""
+    position = {level: code for code, level in enumerate(levels)}
+    codes = [*(position.get(level, -2) for level in own_levels), -1]
+    return np.array(codes)[own_codes]
+
+
+def _mean_of_given(values):
+    """Mean of each column without NaN; NaN if there is nothing else."""
+    given = ~np.isnan(values)
+    count = given.sum(axis=0)
+    total = np.where(given, values, 0.0).sum(axis=0)
+    return np.divide(total, count, out=np.full(len(total), np.nan), where=count > 0)
