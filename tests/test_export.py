@@ -221,7 +221,7 @@ def test_categories_encoded_by_a_step():
     )
     model = make_pipeline(steps, small()).fit(X, y)
     assert_same(model, X, 1e-5, sample=X.head())
-    with pytest.raises(ValueError, match="X has 8 columns.*fitted on 9"):
+    with pytest.raises(ValueError, match=r"X has 8 columns.*fitted on 9"):
         to_onnx(model, X=X.drop(columns="age"))
 
 
@@ -278,14 +278,14 @@ def test_estimators_that_are_refused():
     with pytest.raises(ValueError, match=r"Columns \['label'\] have the names"):
         to_onnx(small().fit(named, y))
     days = pd.Categorical(pd.to_datetime(["2026-01-01", "2026-01-02"] * 75))
-    with pytest.raises(TypeError, match="'day' are of the types.*datetime"):
+    with pytest.raises(TypeError, match=r"'day' are of the types.*datetime"):
         to_onnx(small().fit(X.assign(day=days), y))
     codes = pd.Categorical([2**53, 2**53 + 1] * 75)
-    with pytest.raises(ValueError, match="9007199254740993.*no exact value"):
+    with pytest.raises(ValueError, match=r"9007199254740993.*no exact value"):
         to_onnx(small().fit(X.assign(code=codes), y))
     strings = np.array([["a"], ["b"]] * 20, dtype=object)
     model = small(categorical_features=[0]).fit(strings, [0, 1] * 20)
-    with pytest.raises(ValueError, match="holds strings.*dataframe"):
+    with pytest.raises(ValueError, match=r"holds strings.*dataframe"):
         to_onnx(model)
 
 
