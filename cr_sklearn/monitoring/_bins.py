@@ -1,6 +1,7 @@
 """Bins of the columns that a model uses."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -96,7 +97,7 @@ class RowBins:
         self.numeric = [bins for bins in columns if not bins.is_categorical]
         self.categorical = [bins for bins in columns if bins.is_categorical]
         ends = np.cumsum([0, *(bins.n_bins for bins in columns)])
-        self.slices = [slice(*pair) for pair in zip(ends[:-1], ends[1:], strict=True)]
+        self.slices = [slice(*pair) for pair in pairwise(ends.tolist())]
         self.n_bins = int(ends[-1])
 
     @classmethod
