@@ -256,7 +256,7 @@ def test_reports_are_appended_to_files(monitor, tmp_path):
         with pytest.raises(FileNotFoundError, match="elsewhere"):
             reports[0].append_to(tmp_path / "elsewhere" / name)
     (tmp_path / "broken.parquet").write_bytes(b"not parquet")
-    with pytest.raises(Exception, match="(?i)parquet"):
+    with pytest.raises(Exception, match=r"(?i)parquet"):
         reports[0].append_to(tmp_path / "broken.parquet")
     assert (tmp_path / "broken.parquet").read_bytes() == b"not parquet"
     assert len(list(tmp_path.iterdir())) == 3
@@ -409,7 +409,7 @@ def test_monitors_that_are_refused(model):
     with pytest.raises(ValueError, match="reference has 20 rows, but min_rows=50"):
         make(model, X[:20])
     constant = ChainzRuleClassifier(**SETTINGS).fit(np.ones((20, 4)), [0, 1] * 10)
-    with pytest.raises(ValueError, match="All sensitivities.*are zero"):
+    with pytest.raises(ValueError, match=r"All sensitivities.*are zero"):
         make(constant, X)
     for params in (
         {"min_rows": 1},
