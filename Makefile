@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 ARGS ?=
 
-.PHONY: help test lint pima tabular speed ablation clean
+.PHONY: help test lint pima tabular speed ablation monitor onnx clean
 
 help:
 	@echo "make test      run the tests, doctests and README examples"
@@ -15,6 +15,8 @@ help:
 	@echo "make tabular   52 data sets of CR_SKLEARN_DATA, an hour on two cores"
 	@echo "make speed     cost of steps, fits, packs, predictions, import; by rows; GPU"
 	@echo "make ablation  the default with one thing changed at a time, on CR_SKLEARN_DATA"
+	@echo "make monitor   false alarms, detection and cost of the production monitor"
+	@echo "make onnx      exported models against Python: numbers, and time of one row"
 	@echo "make clean     remove the virtual environment"
 
 $(BIN)/python:
@@ -56,6 +58,14 @@ speed: $(VENV)/.benchmarks
 
 ablation: $(VENV)/.benchmarks
 	$(BIN)/python -m benchmarks.ablation $(ARGS)
+
+# ARGS="rates --seeds 2" for a quick look.
+monitor: $(VENV)/.benchmarks
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.monitor $(ARGS)
+
+# On Pima alone without CR_SKLEARN_DATA.
+onnx: $(VENV)/.benchmarks
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.onnx_runtime $(ARGS)
 
 clean:
 	rm -rf $(VENV)
