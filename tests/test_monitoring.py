@@ -291,7 +291,7 @@ folder = pathlib.Path({str(tmp_path)!r})
 model = pickle.loads((folder / "model").read_bytes())
 monitor = SensitivityMonitor.load(folder / "monitor.json", model)
 assert monitor.update(np.random.default_rng(0).normal(size=(100, 4))).status == "ok"
-loaded = {{"torch", "prometheus_client", "onnx", "pandas"}}.intersection(sys.modules)
+loaded = {{"torch", "prometheus_client", "onnx"}}.intersection(sys.modules)
 assert not loaded, loaded
 """
     subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)

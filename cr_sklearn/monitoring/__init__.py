@@ -1,6 +1,6 @@
 """Watch a model in production by its exact sensitivities.
 
-No import here loads torch, pandas or prometheus_client.
+Neither torch nor prometheus_client is loaded before it is needed.
 """
 
 from cr_sklearn._inference import tail_ratio
