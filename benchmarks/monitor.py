@@ -1,8 +1,8 @@
 """Does the monitor stay quiet, does it wake up, and what does it cost.
 
 rates: reports on undrifted batches of 200 rows that are not "ok", and batches until a
-shift of one standard deviation, or of half of one, in one of 8 columns is found, on Pima
-and on two simulated tables. cost: counting 10,000 rows against predicting them.
+shift of one standard deviation, or of half of one, in one of 8 columns is found, on
+Pima and on two simulated tables. cost: counting 10,000 rows against predicting them.
 """
 
 import argparse
