@@ -51,9 +51,9 @@ def test_rates_are_counted_over_reports_and_shifts():
 
 
 def test_differences_are_relative_to_the_row_and_at_least_absolute():
-    """Small logits must not make rounding look like an error, nor large ones hide it."""
+    """Rounding of small logits is no error; one among large logits is."""
     expected = np.array([[100.0, 1.0], [0.5, 0.1]])
-    found = expected + [[0.0, 1.0], [0.002, 0.0]]
+    found = expected + np.array([[0.0, 1.0], [0.002, 0.0]])
     assert onnx_runtime._relative(found, expected) == pytest.approx(0.01)
     assert onnx_runtime._relative(found[1:], expected[1:]) == pytest.approx(0.002)
 

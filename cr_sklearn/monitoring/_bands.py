@@ -11,7 +11,9 @@ from cr_sklearn.monitoring._counts import (
     quantile_99,
 )
 
-N_BOOTSTRAP = 2000
+# Draws of each statistic, and how few they may be in a wide table, so that all columns
+# together have at most so many.
+_N_DRAWS, _LEAST_DRAWS, _ALL_DRAWS = 2000, 500, 100_000
 # Share of the draws from which the tail beyond is extrapolated.
 _TAIL = 0.05
 _SENSITIVITY_BINS = 20
@@ -88,15 +90,23 @@ def bootstrap_bands(bins, reference, n_rows, warn_rate, alert_rate, seed):
     levels = [
         1.0 - (1.0 - rate) ** (1.0 / len(itself)) for rate in (warn_rate, alert_rate)
     ]
-    bands = _norm_bands(bins, reference, n_rows, levels, rng, itself)
+    n_draws = min(_N_DRAWS, max(_LEAST_DRAWS, _ALL_DRAWS // max(len(bins.columns), 1)))
+
+    def draw_twice(counts):
+        """Counts of so many rows, and of as many as there are, by the same shares."""
+        total = counts.sum()
+        shares = counts / total
+        return [rng.multinomial(n, shares, n_draws) for n in (n_rows, total)]
+
+    bands = _norm_bands(bins, reference, draw_twice, levels, itself)
     for name, count in [
         ("squashed_share", reference.n_squashed),
         ("unseen_share", reference.n_unseen),
     ]:
-        rate = rng.beta(count + 0.5, reference.n_rows - count + 0.5, N_BOOTSTRAP)
+        rate = rng.beta(count + 0.5, reference.n_rows - count + 0.5, n_draws)
         bands[name, None] = _upper_band(rng.binomial(n_rows, rate) / n_rows, levels)
     for column, part in zip(bins.columns, bins.slices, strict=True):
-        pair = _draw_twice(reference.columns[part], n_rows, rng)
+        pair = draw_twice(reference.columns[part])
         bands["psi", column.label] = _upper_band(
             population_stability_index(*pair), levels
         )
@@ -105,11 +115,11 @@ def bootstrap_bands(bins, reference, n_rows, warn_rate, alert_rate, seed):
     return bands
 
 
-def _norm_bands(bins, reference, n_rows, levels, rng, itself):
+def _norm_bands(bins, reference, draw_twice, levels, itself):
     """Bands of what is computed from the sensitivities."""
     filled = np.flatnonzero(reference.norms)
     values = norm_values(bins.first_norm)[filled]
-    rows, again = _draw_twice(reference.norms[filled], n_rows, rng)
+    rows, again = draw_twice(reference.norms[filled])
     tiny = 1e-9 * itself["sensitivity_mean", None]
     means = [np.maximum(c @ values / c.sum(axis=1), tiny) for c in (rows, again)]
     ratios = [
@@ -147,12 +157,6 @@ def _sensitivity_groups(reference):
     filled = np.flatnonzero(reference.norms)
     starts = filled[np.searchsorted(up_to[filled], levels, side="right")]
     return np.unique([0, *starts[starts > filled[0]]])
-
-
-def _draw_twice(counts, n_rows, rng):
-    """Counts of so many rows, and of as many as there are, by the same shares."""
-    total = counts.sum()
-    return [rng.multinomial(n, counts / total, N_BOOTSTRAP) for n in (n_rows, total)]
 
 
 def _upper_band(draws, levels):

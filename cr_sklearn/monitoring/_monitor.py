@@ -54,6 +54,12 @@ class SensitivityMonitor:
     n_reference : int
         Rows of the reference.
 
+    Notes
+    -----
+    Bands are made when a number of rows first comes, which takes some 10 ms for each
+    column; numbers within 5 % share one. Threads need a lock around ``update``, or a
+    monitor each.
+
     Examples
     --------
     >>> import numpy as np
