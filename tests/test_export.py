@@ -84,6 +84,7 @@ def test_pima_with_its_missing_values(as_array):
         *({"degree": degree} for degree in (1, 2, 5)),
         *({"hidden_layer_sizes": sizes} for sizes in [(), (6,), (6, 5, 4)]),
         {"n_bins": 0},
+        {"n_estimators": 1},
     ],
     ids=str,
 )
@@ -215,13 +216,13 @@ def test_steps_of_a_pipeline():
 def test_categories_encoded_by_a_step():
     """Types of the inputs come from rows, since the steps don't tell them."""
     X, y = load_pima()
-    X = X.assign(life=np.where(X["age"] > 30, "old", "young"))
+    X = X.assign(life=np.where(X["age"] > 30, "old", "young"), heavy=X["mass"] > 30)
     steps = make_column_transformer(
         (OneHotEncoder(sparse_output=False), ["life"]), remainder="passthrough"
     )
     model = make_pipeline(steps, small()).fit(X, y)
     assert_same(model, X, 1e-5, sample=X.head())
-    with pytest.raises(ValueError, match=r"X has 8 columns.*fitted on 9"):
+    with pytest.raises(ValueError, match=r"X has 9 columns.*fitted on 10"):
         to_onnx(model, X=X.drop(columns="age"))
 
 

@@ -140,23 +140,24 @@ def _column_types(estimator):
 def _table_types(pipeline, X):
     """Type and width of each input of a pipeline."""
     n_features = pipeline.n_features_in_
-    if X is None:
-        categorical = np.zeros(n_features, dtype=bool)
-    else:
+    is_string = np.zeros(n_features, dtype=bool)
+    if X is not None:
         columns = read_columns(X)
         if columns.n_features != n_features:
             raise ValueError(
                 f"X has {columns.n_features} columns, but the pipeline was fitted on "
                 f"{n_features}."
             )
-        categorical = columns.categorical_mask("from_dtype")
+        for feature in np.flatnonzero(columns.categorical_mask("from_dtype")):
+            levels, _ = columns.factorize(feature)
+            is_string[feature] = holds_strings(levels, columns.label(feature))
     names = getattr(pipeline, "feature_names_in_", None)
     # ONNX Runtime has most of what skl2onnx writes in single precision alone.
     if names is None:
         return {"X": (TensorProto.FLOAT, n_features)}
     return {
-        name: (TensorProto.STRING if is_string else TensorProto.FLOAT, 1)
-        for name, is_string in zip(names, categorical, strict=True)
+        name: (TensorProto.STRING if string else TensorProto.FLOAT, 1)
+        for name, string in zip(names, is_string, strict=True)
     }
 
 
