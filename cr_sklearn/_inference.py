@@ -60,8 +60,8 @@ class FittedNetwork(NamedTuple):
             the units of all members side by side.
         """
         if self.activation == "polynomial":
-            return [_Polynomial(coefs) for coefs in self.polynomial_coefs]
-        return [_FIXED[self.activation]] * max(0, len(self.coefs) - 1)
+            return [Polynomial(coefs) for coefs in self.polynomial_coefs]
+        return [FIXED_ACTIVATIONS[self.activation]] * max(0, len(self.coefs) - 1)
 
     @classmethod
     def merge(cls, parts, positions, member_weights):
@@ -137,15 +137,26 @@ class FoldedNetwork:
     Attributes
     ----------
     n_inputs, n_outputs : int
+    linear : ndarray of shape (n_inputs, n_outputs)
+        :math:`A`.
+    intercept : ndarray of shape (n_outputs,) or, with thresholds, (K - 1,)
+        :math:`c`.
+    coefs : list of ndarray
+        Of each hidden layer: (n_inputs, units), then (members, n_in, n_out); empty for
+        a linear function, which has no ``head``.
+    intercepts : list of ndarray of shape (units,)
+    activations : list
+        Callables ``(z, with_slope) -> value, slope``.
+    head : ndarray of shape (units, n_outputs)
+        From the last hidden layer, the members' weights in it.
     """
 
     def __init__(self, network):
         weights = network.member_weights
-        self._linear = np.tensordot(weights, network.skip_coef, 1)
-        self._intercept = weights @ network.intercepts[-1]
-        self.n_inputs, self.n_outputs = self._linear.shape
-        # (n_inputs, units), then (members, n_in, n_out) between hidden layers.
-        self._coefs, self._intercepts, self._activations = [], [], []
+        self.linear = np.tensordot(weights, network.skip_coef, 1)
+        self.intercept = weights @ network.intercepts[-1]
+        self.n_inputs, self.n_outputs = self.linear.shape
+        self.coefs, self.intercepts, self.activations = [], [], []
         if not network.coefs:
             return
         heads = weights[:, None, None] * network.coefs[-1]
@@ -153,13 +164,13 @@ class FoldedNetwork:
         if not len(deep.skip_coef):
             return
         heads = heads[heads.any(axis=(1, 2))]
-        self._head = heads.reshape(-1, self.n_outputs)
-        self._coefs = [_side_by_side(deep.coefs[0]), *deep.coefs[1:-1]]
+        self.head = heads.reshape(-1, self.n_outputs)
+        self.coefs = [_side_by_side(deep.coefs[0]), *deep.coefs[1:-1]]
         self._transposed = [
-            np.ascontiguousarray(coefs.swapaxes(-1, -2)) for coefs in self._coefs
+            np.ascontiguousarray(coefs.swapaxes(-1, -2)) for coefs in self.coefs
         ]
-        self._intercepts = [intercept.ravel() for intercept in deep.intercepts[:-1]]
-        self._activations = deep.activation_functions()
+        self.intercepts = [intercept.ravel() for intercept in deep.intercepts[:-1]]
+        self.activations = deep.activation_functions()
 
     def outputs(self, x):
         """Value of the function.
@@ -192,7 +203,7 @@ class FoldedNetwork:
             jacobian = self._walk_back(slopes)
         else:
             jacobian = np.zeros((len(x), self.n_outputs, self.n_inputs))
-        jacobian += self._linear.T
+        jacobian += self.linear.T
         return self._read_out(x, h), jacobian
 
     def outputs_and_tangents(self, x, tangents):
@@ -212,13 +223,13 @@ class FoldedNetwork:
         h, slopes = self._hidden(x, with_slopes=True)
         n, n_tangents = tangents.shape[:2]
         carried = tangents.reshape(n * n_tangents, self.n_inputs)
-        of_outputs = carried @ self._linear
-        for coefs, slope in zip(self._coefs, slopes, strict=True):
+        of_outputs = carried @ self.linear
+        for coefs, slope in zip(self.coefs, slopes, strict=True):
             carried = _times(carried, coefs)
             by_row = carried.reshape(n, n_tangents, carried.shape[1])
             by_row *= slope[:, None]
         if slopes:
-            of_outputs += carried @ self._head
+            of_outputs += carried @ self.head
         of_outputs = of_outputs.reshape(n, n_tangents, self.n_outputs)
         return self._read_out(x, h), of_outputs.swapaxes(1, 2)
 
@@ -230,11 +241,11 @@ class FoldedNetwork:
         n_tangents : int
             Directions by which the derivative is wanted.
         """
-        if not self._coefs:
+        if not self.coefs:
             return False
-        inner = sum(coefs.size for coefs in self._coefs)
+        inner = sum(coefs.size for coefs in self.coefs)
         reverse = self.n_outputs * inner
-        forward = n_tangents * (inner + self._head.size)
+        forward = n_tangents * (inner + self.head.size)
         return forward < reverse
 
     def rows_at_once(self, n_tangents=None):
@@ -250,7 +261,7 @@ class FoldedNetwork:
         -------
         int
         """
-        per_row = max((len(intercept) for intercept in self._intercepts), default=1)
+        per_row = max((len(intercept) for intercept in self.intercepts), default=1)
         if n_tangents is not None:
             is_forward = self.is_forward_cheaper(n_tangents)
             copies = n_tangents if is_forward else self.n_outputs
@@ -261,7 +272,7 @@ class FoldedNetwork:
         """Last hidden units, (n, units), and slopes of all hidden layers."""
         h, slopes = x, []
         for coefs, intercept, activation in zip(
-            self._coefs, self._intercepts, self._activations, strict=True
+            self.coefs, self.intercepts, self.activations, strict=True
         ):
             z = _times(h, coefs)
             z += intercept
@@ -270,15 +281,15 @@ class FoldedNetwork:
         return h, slopes
 
     def _read_out(self, x, h):
-        outputs = x @ self._linear + self._intercept
-        if self._coefs:
-            outputs += h @ self._head
+        outputs = x @ self.linear + self.intercept
+        if self.coefs:
+            outputs += h @ self.head
         return outputs
 
     def _walk_back(self, slopes):
         """Jacobian of the hidden layers' part: its rows walk back to the inputs."""
         n, n_outputs = len(slopes[0]), self.n_outputs
-        rows = self._head.T * slopes[-1][:, None]
+        rows = self.head.T * slopes[-1][:, None]
         for coefs, slope in zip(self._transposed[:0:-1], slopes[-2::-1], strict=True):
             rows = _times(rows.reshape(n * n_outputs, -1), coefs)
             rows = rows.reshape(n, n_outputs, -1)
@@ -318,34 +329,41 @@ def _times(h, coefs):
     return result
 
 
-class _Polynomial:
+class Polynomial:
     """Polynomials without a constant term, one for each unit.
 
     Parameters
     ----------
     coefs : ndarray of shape (members, degree, n_units)
         Of z, z^2, ...
+
+    Attributes
+    ----------
+    highest : ndarray of shape (units,)
+        Coefficient of the highest power.
+    lower : list of ndarray of shape (units,)
+        The others, from high to low.
     """
 
     def __init__(self, coefs):
-        self._highest, *self._lower = _side_by_side(coefs)[::-1]
+        self.highest, *self.lower = _side_by_side(coefs)[::-1]
 
     def __call__(self, z, with_slope):
         """Values and, if asked for, derivatives; by Horner's scheme."""
-        value = z * self._highest
+        value = z * self.highest
         if not with_slope:
-            for coef in self._lower:
+            for coef in self.lower:
                 value += coef
                 value *= z
             return value, None
-        if not self._lower:
-            return value, np.broadcast_to(self._highest, z.shape)
+        if not self.lower:
+            return value, np.broadcast_to(self.highest, z.shape)
         # With q = value / z so far, the derivative is q + z q'. The first product is
         # one for both.
-        slope, value = value, value + self._lower[0]
+        slope, value = value, value + self.lower[0]
         slope += value
         value *= z
-        for coef in self._lower[1:]:
+        for coef in self.lower[1:]:
             value += coef
             slope *= z
             slope += value
@@ -375,4 +393,4 @@ def _tanh(z, with_slope):
     return value, 1.0 - value * value if with_slope else None
 
 
-_FIXED = {"relu": _relu, "gelu": _gelu, "silu": _silu, "tanh": _tanh}
+FIXED_ACTIVATIONS = {"relu": _relu, "gelu": _gelu, "silu": _silu, "tanh": _tanh}

@@ -1,0 +1,102 @@
+"""Fitted models for runtimes without Python."""
+
+from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import check_is_fitted
+
+from cr_sklearn._files import write_whole
+from cr_sklearn._labels import LabelledChainzRule
+
+__all__ = ["to_onnx"]
+
+
+def to_onnx(estimator, path=None, *, sensitivity=True, jacobian=False, X=None):
+    r"""Write a fitted model as an ONNX graph that knows its own derivative.
+
+    Encoding, network, probabilities and labels are nodes of the standard operator set
+    19, and so is the Jacobian, in reverse mode: any ONNX Runtime, in any language,
+    gives the sensitivity of a prediction with it, without automatic differentiation.
+
+    Parameters
+    ----------
+    estimator : ChainzRuleClassifier, ChainzRuleOrdinalRegressor or Pipeline
+        Fitted. A pipeline ends with one of them; the steps before are converted by
+        skl2onnx and give one matrix of numbers.
+    path : path-like, default=None
+        File to write. It appears complete or not at all. None writes none.
+    sensitivity : bool, default=True
+        Whether the graph has the output ``sensitivity``.
+    jacobian : bool, default=False
+        Whether the graph has the output ``jacobian``.
+    X : dataframe of shape (n_samples, n_features), default=None
+        Rows like those of the fit, from whose types a pipeline takes those of its
+        inputs; needed if it takes strings. Other models know their types.
+
+    Returns
+    -------
+    model : onnx.ModelProto
+        Its metadata ``classes`` are ``classes_`` as JSON.
+
+    Raises
+    ------
+    ImportError
+        If onnx, or skl2onnx for a pipeline, is not installed.
+    NotFittedError
+        If the estimator is not fitted.
+    TypeError
+        If the estimator is none of the above, or labels or categories are neither
+        strings nor numbers.
+    ValueError
+        If a column has the name of an output, if categories of an unnamed column are
+        strings, or if skl2onnx can't convert a step.
+    OSError
+        If the file can't be written.
+
+    Notes
+    -----
+    Inputs. A model of a table with named columns has an input for each column, with
+    its name and of shape (n, 1): double precision for numbers and booleans, with NaN
+    for missing values, and strings for categories. A string that training did not see,
+    such as the empty one, counts as missing, as it does in Python. A categorical column
+    of one value in training is a string that is not looked at. A model of an array has
+    one input ``X`` of shape (n, n_features).
+
+    Outputs. ``label`` (n,), ``probabilities`` (n, n_classes), ``sensitivity`` (n,) and
+    ``jacobian`` (n, n_outputs, n_features), what ``predict``, ``predict_proba``,
+    ``sensitivity`` and ``jacobian`` return. Of a pipeline the latter two are by the
+    columns that its last step gets. Infinite values are an error in Python; here they
+    are bounded like all others.
+
+    Numbers are in double precision, inputs as well: rounded to single precision a value
+    could fall on the other side of a quantile where the Jacobian jumps. The error
+    function of activation "gelu" and link "probit" has seven digits. Numbers that go
+    into the steps of a pipeline are in single precision, as most of what skl2onnx
+    writes; values within its rounding below a quantile count as at it.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from cr_sklearn import ChainzRuleClassifier
+    >>> from cr_sklearn.export import to_onnx
+    >>> X, y = load_iris(return_X_y=True)
+    >>> model = ChainzRuleClassifier(max_iter=5, random_state=0).fit(X, y)
+    >>> [output.name for output in to_onnx(model).graph.output]
+    ['label', 'probabilities', 'sensitivity']
+    """
+    final = estimator[-1] if isinstance(estimator, Pipeline) else estimator
+    if not isinstance(final, LabelledChainzRule):
+        raise TypeError(
+            "to_onnx writes ChainzRuleClassifier, ChainzRuleOrdinalRegressor and "
+            f"pipelines that end with one of them, got {type(final).__name__}."
+        )
+    check_is_fitted(final)
+    try:
+        from cr_sklearn.export._model import build
+    except ModuleNotFoundError as error:
+        raise ImportError(
+            f"to_onnx needs the package {error.name!r}, which is not installed. Get it "
+            'with: pip install "cr-sklearn[onnx]"'
+        ) from error
+    model = build(estimator, sensitivity, jacobian, X)
+    if path is not None:
+        write_whole(path, model.SerializeToString())
+    return model

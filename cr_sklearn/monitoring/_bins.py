@@ -1,0 +1,190 @@
+"""Bins of the columns that a model uses."""
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from cr_sklearn.monitoring._counts import Counts, count_norms
+
+# Bins of a column, beside those for missing values and unseen categories: at quantiles
+# of the reference, or its most frequent categories and one for the others.
+N_BINS = 20
+# Robust standard deviations from the median, 3 sqrt(3), from which on the bound leaves
+# less than an eighth of a derivative: such a value reads as calm without being so.
+SQUASHED = 5.2
+
+
+@dataclass(frozen=True)
+class NumericBins:
+    """Bin 0 is for missing values, the others between edges, in the user's units."""
+
+    feature: int
+    label: str
+    edges: np.ndarray
+
+    is_categorical = False
+
+    @classmethod
+    def fit(cls, feature, label, values):
+        """Edges at quantiles of the reference."""
+        present = values[~np.isnan(values)]
+        levels = np.arange(1, N_BINS) / N_BINS
+        edges = np.unique(np.quantile(present, levels)) if len(present) else []
+        return cls(feature, label, np.asarray(edges, dtype=float))
+
+    @property
+    def n_bins(self):
+        return len(self.edges) + 2
+
+    def count(self, values):
+        """Values by bin."""
+        bins = np.searchsorted(self.edges, values) + 1
+        bins[np.isnan(values)] = 0
+        return np.bincount(bins, minlength=self.n_bins)
+
+    def to_dict(self):
+        return {**vars(self), "edges": self.edges.tolist()}
+
+
+@dataclass(frozen=True)
+class CategoricalBins:
+    """Bin 0 is for missing values, bin 1 for categories that training did not see.
+
+    ``bins`` are those of the encoder's categories, in its order.
+    """
+
+    feature: int
+    label: str
+    bins: np.ndarray
+
+    is_categorical = True
+
+    @classmethod
+    def fit(cls, feature, label, categories, levels, codes):
+        """A bin for each frequent category of the reference and one for the others."""
+        frequency = dict(zip(levels, np.bincount(codes[codes >= 0]), strict=False))
+        counts = np.array([frequency.get(category, 0) for category in categories])
+        place = np.argsort(np.argsort(-counts, kind="stable"))
+        return cls(feature, label, 2 + np.minimum(place, N_BINS - 1))
+
+    @property
+    def n_bins(self):
+        return int(self.bins.max()) + 1
+
+    def row_bins(self, categories, levels, codes):
+        """Bin of each row."""
+        known = dict(zip(categories, self.bins.tolist(), strict=True))
+        # The last one is for missing values, whose code is -1.
+        return np.array([*(known.get(level, 1) for level in levels), 0])[codes]
+
+    def to_dict(self):
+        return {**vars(self), "bins": self.bins.tolist()}
+
+
+class RowBins:
+    """How rows become counts.
+
+    Parameters
+    ----------
+    columns : list of NumericBins and CategoricalBins
+    first_norm : int
+        Number of the lowest bin of sensitivities.
+    """
+
+    def __init__(self, columns, first_norm):
+        self.columns, self.first_norm = columns, first_norm
+        self.numeric = [bins for bins in columns if not bins.is_categorical]
+        self.categorical = [bins for bins in columns if bins.is_categorical]
+        ends = np.cumsum([0, *(bins.n_bins for bins in columns)])
+        self.slices = [slice(*pair) for pair in pairwise(ends.tolist())]
+        self.n_bins = int(ends[-1])
+
+    @classmethod
+    def fit(cls, encoder, columns, labels, first_norm):
+        """Bins for the columns that a model uses, from a reference.
+
+        Parameters
+        ----------
+        encoder : TabularEncoder
+            Fitted.
+        columns : FrameColumns or ArrayColumns
+            The reference.
+        labels : list of str
+            Of all columns.
+        first_norm : int
+        """
+        used = sorted({*encoder.numeric_features_, *encoder.missing_features_})
+        values = columns.numeric(used)
+        bins = [
+            NumericBins.fit(int(feature), labels[feature], values[:, position])
+            for position, feature in enumerate(used)
+        ]
+        for feature, categories in encoder.categories_.items():
+            found = columns.factorize(feature)
+            bins.append(
+                CategoricalBins.fit(feature, labels[feature], categories, *found)
+            )
+        return cls(bins, first_norm)
+
+    def count(self, encoder, columns, sensitivity):
+        """Count rows.
+
+        Parameters
+        ----------
+        encoder : TabularEncoder
+            Of the model that the bins were made for.
+        columns : FrameColumns or ArrayColumns
+        sensitivity : ndarray of shape (n,)
+
+        Returns
+        -------
+        Counts
+        """
+        counts, unseen = [], []
+        values = columns.numeric([bins.feature for bins in self.numeric])
+        counts += [
+            bins.count(values[:, position])
+            for position, bins in enumerate(self.numeric)
+        ]
+        is_unseen = np.zeros(columns.n_rows, dtype=bool)
+        for bins in self.categorical:
+            categories = encoder.categories_[bins.feature]
+            rows = bins.row_bins(categories, *columns.factorize(bins.feature))
+            counts.append(np.bincount(rows, minlength=bins.n_bins))
+            unseen.append(counts[-1][1])
+            is_unseen |= rows == 1
+        return Counts(
+            n_rows=columns.n_rows,
+            norms=count_norms(sensitivity, self.first_norm),
+            norm_sum=float(sensitivity.sum()),
+            n_squashed=int(self._is_squashed(encoder, values).sum()),
+            n_unseen=int(is_unseen.sum()),
+            unseen=np.array(unseen, dtype=int),
+            columns=np.concatenate([np.empty(0, dtype=int), *counts]),
+        )
+
+    def to_dict(self):
+        return {
+            "columns": [bins.to_dict() for bins in self.columns],
+            "first_norm": self.first_norm,
+        }
+
+    @classmethod
+    def from_dict(cls, state):
+        columns = []
+        for column in state["columns"]:
+            kind, name = (
+                (NumericBins, "edges")
+                if "edges" in column
+                else (CategoricalBins, "bins")
+            )
+            columns.append(kind(**{**column, name: np.array(column[name])}))
+        return cls(columns, state["first_norm"])
+
+    def _is_squashed(self, encoder, values):
+        position = {bins.feature: place for place, bins in enumerate(self.numeric)}
+        used = [position[feature] for feature in encoder.numeric_features_]
+        with np.errstate(over="ignore"):
+            distance = np.abs(values[:, used] - encoder.center_)
+            return (distance > SQUASHED * encoder.scale_).any(axis=1)

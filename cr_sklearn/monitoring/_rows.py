@@ -1,0 +1,64 @@
+"""Rows as the watched model reads them, and how that model is known again."""
+
+import hashlib
+
+import numpy as np
+from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import check_is_fitted
+
+from cr_sklearn._base import BaseChainzRule
+
+
+def last_step(estimator):
+    """The ChainzRule estimator that is watched.
+
+    Raises
+    ------
+    TypeError
+        If it is another one.
+    """
+    final = estimator[-1] if isinstance(estimator, Pipeline) else estimator
+    if not isinstance(final, BaseChainzRule):
+        raise TypeError(
+            "A SensitivityMonitor watches ChainzRule estimators and pipelines that end "
+            f"with one, got {type(final).__name__}."
+        )
+    return final
+
+
+def read_rows(estimator, X, sensitivity=None):
+    """Columns that the last step gets, and sensitivities unless they are given."""
+    final = last_step(estimator)
+    check_is_fitted(final)
+    if isinstance(estimator, Pipeline) and len(estimator) > 1:
+        X = estimator[:-1].transform(X)
+    columns = final._read(X)
+    if sensitivity is None:
+        return columns, final.sensitivity(X)
+    sensitivity = np.asarray(sensitivity, dtype=float)
+    if sensitivity.shape != (columns.n_rows,):
+        raise ValueError(
+            f"sensitivity must have shape ({columns.n_rows},), one for each row of X, "
+            f"got {sensitivity.shape}."
+        )
+    valid = np.isfinite(sensitivity) & (sensitivity >= 0)
+    if not valid.all():
+        raise ValueError(
+            "sensitivity must hold finite numbers >= 0, got "
+            f"{sensitivity[~valid][0]} in row {int(np.argmin(valid))}."
+        )
+    return columns, sensitivity
+
+
+def fingerprint(estimator):
+    """Digest of the fitted arrays, by which a model is known again."""
+    digest = hashlib.sha256()
+    for arrays in (
+        estimator.coefs_,
+        estimator.intercepts_,
+        [estimator.skip_coef_, estimator.estimator_weights_],
+        [estimator._encoder.center_, estimator._encoder.scale_],
+    ):
+        for array in arrays:
+            digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
