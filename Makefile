@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 ARGS ?=
 
-.PHONY: help test lint pima tabular speed ablation gallery agreement monitor onnx clean
+.PHONY: help test lint pima tabular speed ablation gallery agreement tail-ratio monitor onnx clean
 
 help:
 	@echo "make test      run the tests, doctests and README examples"
@@ -17,6 +17,7 @@ help:
 	@echo "make ablation  the default with one thing changed at a time, on CR_SKLEARN_DATA"
 	@echo "make gallery   pictures of every Display, for docs/gallery.md"
 	@echo "make agreement sensitivities against permutation importance and SHAP"
+	@echo "make tail-ratio what tau is, of which gradient, and what it finds"
 	@echo "make monitor   false alarms, detection and cost of the production monitor"
 	@echo "make onnx      exported models against Python: numbers, and time of one row"
 	@echo "make clean     remove the virtual environment"
@@ -66,6 +67,9 @@ gallery: $(VENV)/.benchmarks
 
 agreement: $(VENV)/.benchmarks
 	$(BIN)/python -m benchmarks.agreement $(ARGS)
+
+tail-ratio: $(VENV)/.benchmarks
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.tail_ratio $(ARGS)
 
 # ARGS="rates --seeds 2" for a quick look.
 monitor: $(VENV)/.benchmarks

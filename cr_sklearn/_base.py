@@ -173,6 +173,14 @@ class BaseChainzRule(FitMixin, CallbackSupportMixin, BaseEstimator, metaclass=AB
         tau : float
             Depends on the number of rows, can't be averaged over batches, and does
             not move when all sensitivities double. NaN if all of them are zero.
+
+        Notes
+        -----
+        Resampled from rows of Pima, 95 % of batches of 100 rows lie within 1.50 and
+        2.40, of 2000 within 2.23 and 2.35: compare batches of like size, or use
+        :class:`cr_sklearn.monitoring.SensitivityMonitor`, which knows the band. tau
+        tells noisy batches from others, not wrong predictions from right ones
+        (docs/tail_ratio.md).
         """
         return tail_ratio(self.sensitivity(X))
 
