@@ -38,7 +38,7 @@ class CoralLoss(CrossEntropy):
 
 
 class CornLoss(CrossEntropy):
-    r"""Logistic losses of the tasks "is the rank above k?" given that it is above k - 1.
+    r"""Sum of the logistic losses of the tasks "is a rank above k - 1 above k?".
 
     A row takes part in the tasks k = 0 to min(y, K - 2).
 

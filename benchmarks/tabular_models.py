@@ -47,15 +47,13 @@ def _impute():
     return SimpleImputer(strategy="median", add_indicator=True)
 
 
-def one_hot(model):
+def one_hot(model, drop="if_binary"):
     """Scaled numbers, and one column for each category, missing ones among them."""
     return make_pipeline(
         make_column_transformer(
             (make_pipeline(_impute(), StandardScaler()), NUMBERS),
             (
-                OneHotEncoder(
-                    drop="if_binary", handle_unknown="ignore", sparse_output=False
-                ),
+                OneHotEncoder(drop=drop, handle_unknown="ignore", sparse_output=False),
                 CATEGORIES,
             ),
         ),
