@@ -131,7 +131,13 @@ def by_set(rows, metrics):
 
 
 def mean_scores(rows, metric):
-    """Means over the splits, by set (rows) and model (columns)."""
+    """Means over the splits, by set (rows) and model (columns).
+
+    Models that have no such score by their nature, though their fits succeed, are left
+    out: a model of labels alone has no log-loss.
+    """
+    scored = rows[rows["status"] == "ok"].groupby("model")[metric].count()
+    rows = rows[~rows["model"].isin(scored.index[scored == 0])]
     return by_set(rows, metric).unstack("model")[rows["model"].unique()]
 
 
