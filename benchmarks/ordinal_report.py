@@ -13,9 +13,9 @@ from benchmarks.suite_report import TITLES
 LABELS = {name: model.label for name, model in MODELS.items()}
 TESTED = ["mae", "qwk", "rps"]
 FURTHER = ["macro_mae", "accuracy", "log_loss"]
-# The rule that is best for a metric where the probabilities are right; of these rules
-# for QWK, which rewards squared distances.
-BEST_RULE = {"mae": "median", "qwk": "mean", "accuracy": "argmax"}
+# The rule of the reference, by which all models are read once.
+COMMON_RULE = "median"
+RANK_METRICS = ["mae", "qwk"]
 
 
 class Result(NamedTuple):
@@ -41,18 +41,16 @@ class Result(NamedTuple):
         rows = suite.in_common(self.rows, list(links))
         return pd.concat(
             [
-                read_by(rows, dict.fromkeys(RULE_METRICS, rule)).assign(
-                    model=rows["model"].map(links) + f", {rule}"
-                )
+                read_by(rows, rule).assign(model=rows["model"].map(links) + f", {rule}")
                 for rule in RULES
             ],
             ignore_index=True,
         )
 
 
-def read_by(rows, rules):
-    """Fits whose metrics are those of labels by these rules, by metric."""
-    columns = {metric: rows[by_rule(metric, rule)] for metric, rule in rules.items()}
+def read_by(rows, rule):
+    """Fits whose metrics are those of the labels that a rule reads."""
+    columns = {metric: rows[by_rule(metric, rule)] for metric in RULE_METRICS}
     return rows.assign(**columns)
 
 
@@ -120,8 +118,8 @@ def publish(folder, result, made_by):
         title: suite.summarise(part, TESTED + FURTHER)
         for title, part in suite_report.by_size(rows, result.tables).items()
     }
-    best_rules = suite.summarise(_by_best_rule(rows), RULE_METRICS)
-    ranks["All sets, each metric by its best rule"] = best_rules
+    by_median = suite.summarise(read_by(rows, COMMON_RULE), RANK_METRICS)
+    ranks[f"All sets, every model by the {COMMON_RULE}"] = by_median
     tables = {
         "ranks": pd.concat(ranks, names=["sets"]).reset_index("sets"),
         "comparisons": suite.compare_over_sets(rows, REFERENCE, TESTED),
@@ -170,18 +168,13 @@ def winners(rows):
     return f"First in mean rank by {'; '.join(found)}."
 
 
-def _by_best_rule(rows):
-    return read_by(rows, BEST_RULE)
-
-
 def _rules_text(rows):
-    table = suite_report.score_table(_by_best_rule(rows), RULE_METRICS, LABELS)
+    table = suite_report.score_table(read_by(rows, COMMON_RULE), RANK_METRICS, LABELS)
     return (
-        "## Every model by the best rule\n\n"
+        f"## Every model by the {COMMON_RULE}\n\n"
         "Classifiers return the likeliest class, which costs them MAE and QWK. Here "
-        "every model with probabilities is read by the rule that suits the metric: "
-        + ", ".join(f"{rule} for {TITLES[name]}" for name, rule in BEST_RULE.items())
-        + f".\n\n{report.markdown(table)}"
+        "the probabilities of all models that have them are read by the "
+        f"{COMMON_RULE}, as are ours by default.\n\n{report.markdown(table)}"
     )
 
 

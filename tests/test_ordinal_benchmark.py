@@ -59,7 +59,7 @@ class TestScores:
         assert scores["rps"] == pytest.approx(np.mean(rps))
         loss = -np.log([0.7, 0.4, 0.8, 0.45]).mean()
         assert scores["log_loss"] == pytest.approx(loss)
-        assert list(scores) == RANKS.metrics
+        assert set(scores) == set(RANKS.metrics)
 
     def test_rules_read_different_ranks(self):
         """Median, mode and mean of 0.45, 0.1, 0.45 and of 0.4, 0.3, 0.3."""
@@ -152,11 +152,9 @@ class TestHeads:
 
 
 # Of these only the behaviour is tested, so they are kept short.
+OURS = ["ordinal", "chainzrule", "coral", "corn", "probit", "cloglog"]
 FEW = {
-    **dict.fromkeys(
-        ["ordinal", "chainzrule", "coral", "corn", "probit", "cloglog"],
-        {"max_iter": 2},
-    ),
+    **{name: {"max_iter": 2} for name in OURS},
     "catboost": {"estimator__iterations": 10},
     "skordinal_network": {"nnpom__max_iter": 20},
 }
