@@ -71,7 +71,7 @@ def write(page, result, made_by, prefix=""):
     images = [f"![{TITLES[name]}]({prefix}ranks_{name}.png)" for name in TESTED]
     sections = [
         f"# Ordinal benchmark\n\nMade by `{made_by}`",
-        f"{suite_report.sets_text(result.rows, tables, result.max_rows)} MAE is in "
+        f"{suite_report.sets_text(rows, tables, result.max_rows)} MAE is in "
         "ranks, of the classes that are left; macro MAE is the mean over the true "
         "classes; QWK is Cohen's kappa with quadratic weights; RPS is the ranked "
         "probability score, not divided by K - 1. Models without probabilities take no "

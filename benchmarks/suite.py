@@ -77,6 +77,11 @@ def _frequent(X, y):
     return X[keep], y[keep]
 
 
+def n_splits(table):
+    """Splits of a data set: repeated folds on small ones."""
+    return N_FOLDS * (2 if len(table.y) < TWO_REPEATS_BELOW else 1)
+
+
 def experiments(tables, models, protocol, first_fold_only=()):
     """The first fold of every set, then the second of every set, and so on.
 
@@ -96,9 +101,7 @@ def experiments(tables, models, protocol, first_fold_only=()):
     list of Experiment
     """
     splits = {
-        name: repeated_folds(
-            table.y, N_FOLDS, 2 if len(table.y) < TWO_REPEATS_BELOW else 1
-        )
+        name: repeated_folds(table.y, N_FOLDS, n_splits(table) // N_FOLDS)
         for name, table in tables.items()
     }
     later = {name: models[name] for name in models if name not in first_fold_only}

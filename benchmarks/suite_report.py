@@ -7,6 +7,7 @@ that the others are compared with.
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.transforms import Bbox
 
 from benchmarks import report, suite
 from benchmarks.comparison import LOWER_IS_BETTER
@@ -23,6 +24,13 @@ TITLES = {
     "rps": "RPS",
 }
 SMALL = 1000
+# Of a label beside its point, in points, and where it begins or ends.
+_PLACES = [
+    ((6, 4), "left"),
+    ((6, -12), "left"),
+    ((-6, 4), "right"),
+    ((-6, -12), "right"),
+]
 
 
 def by_size(rows, tables):
@@ -173,38 +181,56 @@ def draw_time(path, rows, metric, labels, reference):
     places = suite.ranks(suite.mean_scores(rows, metric), metric).mean()
     times = rows.groupby("model")["fit_seconds"].median()[places.index]
     figure, [ax] = report.new_figure(1, (8, 4.5))
-    last = None
-    for name in places.sort_values().index:
+    for name in places.index:
         colour = report.HIGHLIGHT if name == reference else report.PLAIN
-        # Below the point where the label above would be in the way.
-        crowded = (
-            last is not None
-            and places[name] - places[last] < 0.3
-            and 0.5 < times[name] / times[last] < 2.0
-        )
         ax.plot(times[name], places[name], "o", color=colour)
-        ax.annotate(
-            labels[name],
-            (times[name], places[name]),
-            xytext=(6, -12 if crowded else 4),
-            textcoords="offset points",
-            fontsize=9,
-            color=colour,
-        )
-        last = name
     ax.set_xscale("log")
     ax.xaxis.set_major_formatter("{x:g}")
-    ax.margins(x=0.15)
+    ax.margins(x=0.2, y=0.1)
     ax.invert_yaxis()
     ax.grid(alpha=0.3)
     ax.set_xlabel("Seconds of a fit on one thread, median (log scale)")
     ax.set_ylabel(f"Mean rank by {TITLES[metric]}, best on top")
+    # Labels go where they cover nothing, which is known once the axes have their place.
+    figure.draw_without_rendering()
+    points = np.column_stack([times, places])
+    taken = [
+        Bbox.from_bounds(x - 8, y - 8, 16, 16)
+        for x, y in ax.transData.transform(points)
+    ]
+    for name in places.sort_values().index:
+        colour = report.HIGHLIGHT if name == reference else report.PLAIN
+        taken.append(
+            _place_label(ax, labels[name], (times[name], places[name]), colour, taken)
+        )
     figure.savefig(path)
     plt.close(figure)
 
 
+def _place_label(ax, text, point, colour, taken):
+    """Write a label beside its point, and return the box that it takes."""
+    label = ax.annotate(
+        text,
+        point,
+        xytext=(0, 0),
+        textcoords="offset points",
+        fontsize=9,
+        color=colour,
+    )
+    # Where no place is free, the last is as good as the others.
+    for offset, side in _PLACES:
+        label.set(position=offset, ha=side)
+        box = label.get_window_extent()
+        if not any(box.overlaps(other) for other in taken):
+            break
+    return box
+
+
 def sets_text(rows, tables, max_rows):
-    """Sentences on the sets, their splits, and what was left out of them."""
+    """Sentences on the sets, their splits, and what was left out of them.
+
+    ``rows`` are fits of the models that are compared, where all of them were tried.
+    """
     used = {name: tables[name] for name in rows["dataset"].unique()}
     sampled = sum(table.n_rows > max_rows for table in used.values())
     dropped = {
@@ -219,12 +245,20 @@ def sets_text(rows, tables, max_rows):
         if dropped
         else ""
     )
+    n_splits = sum(map(suite.n_splits, used.values()))
+    tried = len(rows.drop_duplicates(["dataset", "repeat", "fold"]))
+    part = (
+        f" The run is not complete: all figures are of {tried} of {n_splits} splits, "
+        "first folds of all sets first."
+        if tried < n_splits
+        else ""
+    )
     return (
         f"{len(used)} sets, stratified {suite.N_FOLDS}-fold cross-validation, twice "
         f"for sets of fewer than {suite.TWO_REPEATS_BELOW} rows; all models see the "
         "same splits, and imputation, encoding, scaling, calibration and tuning are "
         f"fitted on the training rows alone. {sampled} sets with more than "
-        f"{max_rows:,} rows are stratified samples of that size.{classes}"
+        f"{max_rows:,} rows are stratified samples of that size.{classes}{part}"
     )
 
 

@@ -59,7 +59,7 @@ def write(page, result, made_by, prefix=""):
     figures(page.parent, prefix, rows)
     sections = [
         f"# Tabular suite\n\nMade by `{made_by}`",
-        f"{suite_report.sets_text(result.rows, tables, result.max_rows)} ROC-AUC of "
+        f"{suite_report.sets_text(rows, tables, result.max_rows)} ROC-AUC of "
         "more than two classes is the mean over pairs; ECE is the expected calibration "
         "error of the likeliest class, in 10 bins.\n\n"
         + suite_report.limits_text(result.rows, result.time_limit),
