@@ -6,13 +6,15 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 ARGS ?=
 
-.PHONY: help test lint pima tabular speed ablation gallery agreement tail-ratio monitor onnx clean
+.PHONY: help test lint pima tabular ordinal speed ablation gallery agreement
+.PHONY: tail-ratio monitor onnx clean
 
 help:
 	@echo "make test      run the tests, doctests and README examples"
 	@echo "make lint      check style and formatting"
 	@echo "make pima      the Pima comparison, 7 minutes on two cores"
 	@echo "make tabular   52 data sets of CR_SKLEARN_DATA, an hour on two cores"
+	@echo "make ordinal   ordered classes: 22 data sets of CR_SKLEARN_DATA, @TIME@"
 	@echo "make speed     cost of steps, fits, packs, predictions, import; by rows; GPU"
 	@echo "make ablation  the default with one thing changed at a time, on CR_SKLEARN_DATA"
 	@echo "make gallery   pictures of every Display, for docs/gallery.md"
@@ -54,6 +56,10 @@ pima: $(VENV)/.benchmarks
 # ARGS=--quick for 12 of the sets without the slow models.
 tabular: $(VENV)/.benchmarks
 	$(BIN)/python -m benchmarks.tabular $(ARGS)
+
+# ARGS=--quick for 8 of the sets without the slow models.
+ordinal: $(VENV)/.benchmarks
+	$(BIN)/python -m benchmarks.ordinal $(ARGS)
 
 # ARGS="step fit" for some of the parts; the longest is scale, ARGS="scale --rows 10000".
 speed: $(VENV)/.benchmarks

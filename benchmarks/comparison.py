@@ -13,7 +13,7 @@ import pandas as pd
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
-LOWER_IS_BETTER = {"log_loss", "brier", "ece"}
+LOWER_IS_BETTER = {"log_loss", "brier", "ece", "mae", "macro_mae", "rps"}
 # Differences within this count as none in the Bayesian test. For the log-loss in nats.
 ROPE = {"accuracy": 0.01, "roc_auc": 0.01, "log_loss": 0.01}
 

@@ -7,7 +7,9 @@ what the fit takes.
 
 import signal
 import time
+from collections.abc import Callable
 from contextlib import contextmanager
+from typing import NamedTuple
 
 import numpy as np
 from sklearn.metrics import (
@@ -18,15 +20,6 @@ from sklearn.metrics import (
     roc_auc_score,
 )
 
-METRICS = [
-    "accuracy",
-    "balanced_accuracy",
-    "roc_auc",
-    "log_loss",
-    "brier",
-    "tau",
-    "ece",
-]
 SECONDS = ["fit_seconds", "predict_seconds"]
 
 
@@ -34,11 +27,27 @@ class FitTimeout(BaseException):
     """A fit took longer than it may. Not an Exception: searches go on after those."""
 
 
-def evaluate(model, X_train, y_train, X_test, y_test, time_limit=None):
+class Scoring(NamedTuple):
+    """What fits are scored by.
+
+    ``score(model, X, y, labels, probabilities)`` returns a dict of ``metrics`` for what
+    a fitted model predicts of test rows; probabilities are None where it has none.
+    """
+
+    metrics: list
+    score: Callable
+
+
+def evaluate(model, X_train, y_train, X_test, y_test, scoring, time_limit=None):
     """Fit a classifier and return its metrics and seconds on the test rows.
 
-    With more than two classes ROC-AUC is the mean over pairs of classes, and there is
-    no Brier score.
+    Parameters
+    ----------
+    model : estimator
+        Without ``predict_proba`` it has labels alone.
+    X_train, y_train, X_test, y_test
+    scoring : Scoring
+    time_limit : float, default=None
 
     Raises
     ------
@@ -49,26 +58,56 @@ def evaluate(model, X_train, y_train, X_test, y_test, time_limit=None):
     with at_most(time_limit):
         model.fit(X_train, y_train)
     fitted = time.process_time()
-    probabilities = model.predict_proba(X_test)
-    predicted = time.process_time()
-    labels, classes = model.predict(X_test), model.classes_
-    if len(classes) == 2:
-        auc = roc_auc_score(y_test, probabilities[:, 1])
-        brier = brier_score_loss(y_test, probabilities[:, 1], pos_label=classes[1])
+    if hasattr(model, "predict_proba"):
+        probabilities = model.predict_proba(X_test)
+        predicted = time.process_time()
+        labels = model.predict(X_test)
     else:
-        auc = roc_auc_score(y_test, probabilities, multi_class="ovo", labels=classes)
-        brier = np.nan
+        probabilities, labels = None, model.predict(X_test)
+        predicted = time.process_time()
     return {
-        "accuracy": accuracy_score(y_test, labels),
-        "balanced_accuracy": balanced_accuracy_score(y_test, labels),
-        "roc_auc": auc,
-        "log_loss": log_loss(y_test, probabilities, labels=classes),
-        "brier": brier,
-        "tau": model.tail_ratio(X_test) if hasattr(model, "tail_ratio") else np.nan,
-        "ece": expected_calibration_error(y_test, probabilities, classes),
+        **scoring.score(model, X_test, y_test, labels, probabilities),
         "fit_seconds": fitted - start,
         "predict_seconds": predicted - fitted,
     }
+
+
+def score_classes(model, X, y, labels, probabilities):
+    """Scores of classes without an order.
+
+    With more than two classes ROC-AUC is the mean over pairs of classes, and there is
+    no Brier score.
+    """
+    classes = model.classes_
+    if len(classes) == 2:
+        auc = roc_auc_score(y, probabilities[:, 1])
+        brier = brier_score_loss(y, probabilities[:, 1], pos_label=classes[1])
+    else:
+        auc = roc_auc_score(y, probabilities, multi_class="ovo", labels=classes)
+        brier = np.nan
+    return {
+        "accuracy": accuracy_score(y, labels),
+        "balanced_accuracy": balanced_accuracy_score(y, labels),
+        "roc_auc": auc,
+        "log_loss": log_loss(y, probabilities, labels=classes),
+        "brier": brier,
+        "tau": model.tail_ratio(X) if hasattr(model, "tail_ratio") else np.nan,
+        "ece": expected_calibration_error(y, probabilities, classes),
+    }
+
+
+CLASSES = Scoring(
+    [
+        "accuracy",
+        "balanced_accuracy",
+        "roc_auc",
+        "log_loss",
+        "brier",
+        "tau",
+        "ece",
+    ],
+    score_classes,
+)
 
 
 def expected_calibration_error(y, probabilities, classes, n_bins=10):

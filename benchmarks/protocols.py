@@ -24,7 +24,7 @@ from sklearn.model_selection import RepeatedStratifiedKFold, train_test_split
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
-from benchmarks.evaluation import METRICS, SECONDS, FitTimeout, evaluate
+from benchmarks.evaluation import CLASSES, SECONDS, FitTimeout, evaluate
 
 KEY = [
     "dataset",
@@ -36,14 +36,8 @@ KEY = [
     "seed",
     "settings",
 ]
-COLUMNS = [*KEY, "n_train", "n_test", *METRICS, *SECONDS, "status"]
 # Columns that older files lack, and what they are there.
 _LATER = {"ece": "nan", "status": "ok"}
-_TYPES = {
-    **dict.fromkeys(["dataset", "protocol", "model", "settings", "status"], object),
-    **dict.fromkeys(["repeat", "fold", "seed", "n_train", "n_test"], int),
-    **dict.fromkeys(["fraction", *METRICS, *SECONDS], float),
-}
 
 
 class Split(NamedTuple):
@@ -69,6 +63,11 @@ class Experiment(NamedTuple):
     y: Any
     splits: Sequence[Split]
     models: Mapping
+
+
+def columns(scoring=CLASSES):
+    """Columns of a file of fits that are scored by these metrics."""
+    return [*KEY, "n_train", "n_test", *scoring.metrics, *SECONDS, "status"]
 
 
 def repeated_folds(y, n_folds, n_repeats):
@@ -130,7 +129,9 @@ def package_version(name):
     return found or metadata.version(name)
 
 
-def run(experiments, path, *, n_jobs=2, progress=False, time_limit=None):
+def run(
+    experiments, path, *, scoring=CLASSES, n_jobs=2, progress=False, time_limit=None
+):
     """Fit what is not yet recorded, and return the rows of these experiments.
 
     Parameters
@@ -139,6 +140,8 @@ def run(experiments, path, *, n_jobs=2, progress=False, time_limit=None):
     path : path-like
         CSV file, made if it is not there. Rows of other experiments and settings stay
         in it and are left out of the result.
+    scoring : Scoring, default=CLASSES
+        A file holds fits of one scoring.
     n_jobs : int, default=2
         Processes, each on one thread.
     progress : bool, default=False
@@ -151,13 +154,13 @@ def run(experiments, path, *, n_jobs=2, progress=False, time_limit=None):
     Returns
     -------
     DataFrame
-        One row per fit, with :data:`COLUMNS`, in the order of the experiments.
+        One row per fit, with :func:`columns`, in the order of the experiments.
         ``status`` is "ok", "timeout", or "failed: " and the class of the error.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     wanted = _tasks(experiments)
-    done = {_key(row) for row in read_rows(path).to_dict("records")}
+    done = {_key(row) for row in read_rows(path, scoring).to_dict("records")}
     missing = {key: task for key, task in wanted.items() if key not in done}
     with (
         path.open("a", newline="", encoding="utf-8") as file,
@@ -169,13 +172,13 @@ def run(experiments, path, *, n_jobs=2, progress=False, time_limit=None):
             smoothing=0.05,
         ) as bar,
     ):
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        writer = csv.DictWriter(file, columns(scoring), lineterminator="\n")
         if file.tell() == 0:
             writer.writeheader()
         # batch_size=1, so that no finished fit waits for others to be recorded.
         with parallel_config("loky", n_jobs=n_jobs, inner_max_num_threads=1):
             rows = Parallel(return_as="generator_unordered", batch_size=1)(
-                delayed(_fit_row)(key, *task, time_limit)
+                delayed(_fit_row)(key, *task, scoring, time_limit)
                 for key, task in missing.items()
             )
             for row in rows:
@@ -183,12 +186,12 @@ def run(experiments, path, *, n_jobs=2, progress=False, time_limit=None):
                 file.flush()
                 bar.set_postfix_str(f"{row['dataset']} {row['model']}", refresh=False)
                 bar.update()
-    return recorded(experiments, path)
+    return recorded(experiments, path, scoring)
 
 
-def recorded(experiments, path):
+def recorded(experiments, path, scoring=CLASSES):
     """Rows of these experiments that the file holds, in the experiments' order."""
-    rows = read_rows(path)
+    rows = read_rows(path, scoring)
     position = {key: i for i, key in enumerate(_tasks(experiments))}
     rows["order"] = [position.get(_key(row), -1) for row in rows.to_dict("records")]
     rows = rows[rows["order"] >= 0].drop_duplicates("order").sort_values("order")
@@ -207,15 +210,15 @@ def recorded_elsewhere(path, protocol, datasets, models):
     return rows.drop_duplicates(key, keep="last")
 
 
-def forget(path, datasets, models):
+def forget(path, datasets, models, scoring=CLASSES):
     """Remove the rows of these models on these data sets from the file."""
-    rows = read_rows(path)
+    rows = read_rows(path, scoring)
     gone = rows["dataset"].isin(datasets) & rows["model"].isin(models)
     if gone.any():
         _write_rows(rows[~gone], path)
 
 
-def read_rows(path):
+def read_rows(path, scoring=CLASSES):
     """Rows recorded so far.
 
     A last line that was cut off in the middle is removed from the file, and columns
@@ -226,24 +229,31 @@ def read_rows(path):
     ValueError
         If the file has other columns.
     """
-    path = Path(path)
+    path, known = Path(path), columns(scoring)
     text = path.read_bytes() if path.exists() else b""
     complete = text[: text.rfind(b"\n") + 1]
     if len(complete) < len(text):
         path.write_bytes(complete)
     if not complete:
-        return pd.DataFrame(columns=COLUMNS)
+        return pd.DataFrame(columns=known)
     rows = pd.read_csv(path, dtype=object, keep_default_na=False)
-    if list(rows.columns) == [name for name in COLUMNS if name not in _LATER]:
-        rows = rows.assign(**_LATER)[COLUMNS]
+    if list(rows.columns) == [name for name in known if name not in _LATER]:
+        rows = rows.assign(**_LATER)[known]
         _write_rows(rows, path)
-    if list(rows.columns) != COLUMNS:
+    if list(rows.columns) != known:
         raise ValueError(
             f"{path} was written by another version of the benchmark: its columns are "
-            f"{list(rows.columns)}, not {COLUMNS}. Move it away and run again."
+            f"{list(rows.columns)}, not {known}. Move it away and run again."
         )
     # Not by read_csv, which may round the last digit of a fraction, part of the key.
-    return rows.astype(_TYPES)
+    return rows.astype(
+        {
+            **dict.fromkeys(known, float),
+            **dict.fromkeys(["repeat", "fold", "seed", "n_train", "n_test"], int),
+            **dict.fromkeys(["dataset", "protocol", "model"], object),
+            **dict.fromkeys(["settings", "status"], object),
+        }
+    )
 
 
 def _write_rows(rows, path):
@@ -276,13 +286,13 @@ def _key(row):
     return tuple(row[name] for name in KEY)
 
 
-def _fit_row(key, X, y, make, split, time_limit):
+def _fit_row(key, X, y, make, split, scoring, time_limit):
     train, test = split.train, split.test
     row = {
         **dict(zip(KEY, key, strict=True)),
         "n_train": len(train),
         "n_test": len(test),
-        **dict.fromkeys([*METRICS, *SECONDS], np.nan),
+        **dict.fromkeys([*scoring.metrics, *SECONDS], np.nan),
     }
     start = time.process_time()
     try:
@@ -295,6 +305,7 @@ def _fit_row(key, X, y, make, split, time_limit):
                 _take(y, train),
                 _take(X, test),
                 _take(y, test),
+                scoring,
                 time_limit,
             )
     except FitTimeout:

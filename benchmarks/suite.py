@@ -77,6 +77,11 @@ def _frequent(X, y):
     return X[keep], y[keep]
 
 
+def n_splits(table):
+    """Splits of a data set: repeated folds on small ones."""
+    return N_FOLDS * (2 if len(table.y) < TWO_REPEATS_BELOW else 1)
+
+
 def experiments(tables, models, protocol, first_fold_only=()):
     """The first fold of every set, then the second of every set, and so on.
 
@@ -96,9 +101,7 @@ def experiments(tables, models, protocol, first_fold_only=()):
     list of Experiment
     """
     splits = {
-        name: repeated_folds(
-            table.y, N_FOLDS, 2 if len(table.y) < TWO_REPEATS_BELOW else 1
-        )
+        name: repeated_folds(table.y, N_FOLDS, n_splits(table) // N_FOLDS)
         for name, table in tables.items()
     }
     later = {name: models[name] for name in models if name not in first_fold_only}
@@ -131,7 +134,13 @@ def by_set(rows, metrics):
 
 
 def mean_scores(rows, metric):
-    """Means over the splits, by set (rows) and model (columns)."""
+    """Means over the splits, by set (rows) and model (columns).
+
+    Models that have no such score by their nature, though their fits succeed, are left
+    out: a model of labels alone has no log-loss.
+    """
+    scored = rows[rows["status"] == "ok"].groupby("model")[metric].count()
+    rows = rows[~rows["model"].isin(scored.index[scored == 0])]
     return by_set(rows, metric).unstack("model")[rows["model"].unique()]
 
 

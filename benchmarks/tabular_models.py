@@ -47,15 +47,13 @@ def _impute():
     return SimpleImputer(strategy="median", add_indicator=True)
 
 
-def _one_hot(model):
+def one_hot(model, drop="if_binary"):
     """Scaled numbers, and one column for each category, missing ones among them."""
     return make_pipeline(
         make_column_transformer(
             (make_pipeline(_impute(), StandardScaler()), NUMBERS),
             (
-                OneHotEncoder(
-                    drop="if_binary", handle_unknown="ignore", sparse_output=False
-                ),
+                OneHotEncoder(drop=drop, handle_unknown="ignore", sparse_output=False),
                 CATEGORIES,
             ),
         ),
@@ -82,18 +80,18 @@ def _chainzrule(seed):
 
 
 def _logistic_regression(seed):
-    return _one_hot(LogisticRegression(max_iter=1000))
+    return one_hot(LogisticRegression(max_iter=1000))
 
 
 def _svm(seed):
     # Classes may have four training rows.
-    return _one_hot(calibrated_svm(3))
+    return one_hot(calibrated_svm(3))
 
 
 def _svm_tuned(seed):
     # And two in the inner training rows.
     search = random_search(calibrated_svm(2), SVM_DISTRIBUTIONS, seed, _TIMED)
-    return _one_hot(search)
+    return one_hot(search)
 
 
 def _random_forest(seed):
@@ -150,7 +148,7 @@ def _catboost(seed):
 
 
 def _mlp(seed):
-    return _one_hot(MLPClassifier(random_state=seed))
+    return one_hot(MLPClassifier(random_state=seed))
 
 
 def _pytabkit(name, seed, **settings):
@@ -182,19 +180,19 @@ def _autogluon(seed):
     return AutoGluon(AUTOGLUON_SECONDS, random_state=seed)
 
 
-_SCALED = "median, indicators, scaling, one-hot"
+SCALED = "median, indicators, scaling, one-hot"
 _SEARCH = f"{TUNED}, no new candidate after {SEARCH_SECONDS} s"
 
 MODELS = {
     "chainzrule": Model("ChainzRule", "no arguments", _chainzrule),
     "lr": Model(
         "Logistic regression",
-        f"scikit-learn's defaults; {_SCALED}",
+        f"scikit-learn's defaults; {SCALED}",
         _logistic_regression,
     ),
     "svm": Model(
         "SVM",
-        f"RBF, scikit-learn's defaults; {_SCALED}; probabilities by Platt's method, 3 "
+        f"RBF, scikit-learn's defaults; {SCALED}; probabilities by Platt's method, 3 "
         "folds; labels are those of the probabilities",
         _svm,
     ),
@@ -233,7 +231,7 @@ MODELS = {
         f"after {CATBOOST_SECONDS} s",
         _catboost,
     ),
-    "mlp": Model("MLP (scikit-learn)", f"scikit-learn's defaults; {_SCALED}", _mlp),
+    "mlp": Model("MLP (scikit-learn)", f"scikit-learn's defaults; {SCALED}", _mlp),
     "realmlp": Model(
         "RealMLP",
         "pytabkit's RealMLP-TD, one model, best epoch by log-loss of 20 % of the "

@@ -92,6 +92,7 @@ def test_differences_are_those_to_the_default_on_the_same_sets():
                 "repeat": 0,
                 "fold": 0,
                 "log_loss": loss,
+                "status": "ok",
                 **dict.fromkeys(["roc_auc", "accuracy", "ece", "fit_seconds"], 0.5),
             }
             for name, values in losses.items()
