@@ -89,7 +89,9 @@ class ChainzRuleOrdinalRegressor(LabelledChainzRule):
         What ``predict`` returns: the lowest class with at least half of the probability
         up to it, which has the least expected distance in ranks; the most probable
         class; or the class nearest to the mean rank, which has the least expected
-        squared distance. May be changed after the fit.
+        squared distance. On 22 data sets the median was first of the three by MAE and
+        by quadratic weighted kappa, and argmax by accuracy. May be changed after the
+        fit.
     degree : int, default=3
         Degree of the polynomials, at least 1. Other activations ignore it.
     dreg_strength : "auto" or float, default="auto"
