@@ -54,18 +54,9 @@ def main(argv=None):
     )
     rows = suite_command.fit(args, experiments, RANKS)
     result = ordinal_report.Result(rows, tables, args.max_rows, args.time_limit)
-    if result.main_rows.empty:
-        raise SystemExit(f"{args.rows} holds no fits of these models and sets.")
     libraries = {LIBRARIES[name] for name in selected if name in LIBRARIES}
     made_by = suite_command.made_by(command, argv, [*PACKAGES, *sorted(libraries)])
-    args.out.mkdir(parents=True, exist_ok=True)
-    ordinal_report.write(args.out / "report.md", result, made_by)
-    print(ordinal_report.terminal(result))
-    print(f"\nReport and figures: {args.out / 'report.md'}")
-    if args.publish:
-        ordinal_report.publish(ROOT / "benchmarks" / "results", result, made_by)
-        page = ROOT / "docs" / "ordinal.md"
-        ordinal_report.write(page, result, made_by, "images/ordinal_")
+    suite_command.report_on(args, command, ordinal_report, result, made_by, ROOT)
 
 
 def load(folder, name, max_rows):

@@ -174,3 +174,33 @@ def made_by(command, argv, packages):
     """Command, versions, machine and date, as reports and CSV files say them."""
     line = report.command_line(command.name, argv)
     return f"{line}; {report.environment(packages)}"
+
+
+def report_on(args, command, reports, result, made_by, root):
+    """Write, print and, if asked for, publish what was found.
+
+    Parameters
+    ----------
+    args : Namespace
+        From :func:`parse`.
+    command : Command
+    reports : module
+        With ``write``, ``terminal`` and ``publish``.
+    result : Result
+        Of that module.
+    made_by : str
+        From :func:`made_by`.
+    root : Path
+        Of the project, where the published tables and page are.
+    """
+    if result.main_rows.empty:
+        raise SystemExit(f"{args.rows} holds no fits of these models and sets.")
+    args.out.mkdir(parents=True, exist_ok=True)
+    page = args.out / "report.md"
+    reports.write(page, result, made_by)
+    print(reports.terminal(result))
+    print(f"\nReport and figures: {page}")
+    if args.publish:
+        reports.publish(root / "benchmarks" / "results", result, made_by)
+        page = root / "docs" / f"{command.name}.md"
+        reports.write(page, result, made_by, f"images/{command.name}_")

@@ -76,18 +76,9 @@ def main(argv=None):
         ignore_index=True,
     )
     result = tabular_report.Result(rows, tables, args.max_rows, args.time_limit)
-    if result.main_rows.empty:
-        raise SystemExit(f"{args.rows} holds no fits of these models and sets.")
     libraries = {LIBRARIES[name] for name in selected if name in LIBRARIES}
     made_by = suite_command.made_by(command, argv, [*PACKAGES, *sorted(libraries)])
-    args.out.mkdir(parents=True, exist_ok=True)
-    tabular_report.write(args.out / "report.md", result, made_by)
-    print(tabular_report.terminal(result))
-    print(f"\nReport and figures: {args.out / 'report.md'}")
-    if args.publish:
-        tabular_report.publish(ROOT / "benchmarks" / "results", result, made_by)
-        page = ROOT / "docs" / "tabular.md"
-        tabular_report.write(page, result, made_by, "images/tabular_")
+    suite_command.report_on(args, command, tabular_report, result, made_by, ROOT)
 
 
 def _load(folder, name, max_rows):
