@@ -34,8 +34,7 @@ def encoded_rows(encoder, part, like):
         x = TableInputs(encoder, part.columns, like)
     else:
         x = torch.empty((n_rows, encoder.n_encoded_), dtype=like.dtype)
-        for rows in _pieces(n_rows):
-            encoded, _ = encoder.transform(part.columns.take(rows))
+        for rows, encoded in _encoded_batches(encoder, part.columns):
             x[rows] = torch.from_numpy(encoded)
         x = x.to(like.device)
     return Rows.from_arrays(x, part.target, part.weight, like=like)
@@ -76,8 +75,7 @@ class TableInputs:
         indicators = torch.empty((columns.n_rows, len(mean)), dtype=torch.uint8)
         if len(mean):
             own = slice(len(encoder.center_), encoder.n_standardised)
-            for rows in _pieces(columns.n_rows):
-                encoded, _ = encoder.transform(columns.take(rows))
+            for rows, encoded in _encoded_batches(encoder, columns):
                 values = np.rint(encoded[:, own] + mean).astype(np.uint8)
                 indicators[rows] = torch.from_numpy(values)
         self._indicators = indicators.to(place)
@@ -152,6 +150,8 @@ class _Writable:
         self.__array_interface__ = {**interface, "data": (interface["data"][0], False)}
 
 
-def _pieces(n_rows):
-    starts = range(0, n_rows, _ROWS_AT_ONCE)
-    return [slice(start, min(start + _ROWS_AT_ONCE, n_rows)) for start in starts]
+def _encoded_batches(encoder, columns):
+    """Where the rows of each batch are, and what they are encoded."""
+    for batch in columns.batches(_ROWS_AT_ONCE):
+        encoded, _ = encoder.transform(batch)
+        yield slice(batch.first_row, batch.first_row + batch.n_rows), encoded
