@@ -5,7 +5,6 @@ and once to score. So splitting, cloning, routing and scoring stay theirs, and a
 that was not foreseen is an ordinary one.
 """
 
-import copy
 import time
 from itertools import chain
 
@@ -60,7 +59,7 @@ class Replay:
             return replay._fit(self, original, X, y, params)
 
         recorded = type(original.__name__, (original,), {"fit": fit})
-        substitute = copy.copy(clone(last))
+        substitute = clone(last)
         substitute.__class__ = recorded
         self.estimator = substitute
         if last is not estimator:
