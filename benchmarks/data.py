@@ -1,6 +1,8 @@
 """Data sets of the benchmarks, checked when they are read."""
 
+import hashlib
 import os
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -73,6 +75,50 @@ def data_folder():
             f"{folder!r}."
         )
     return Path(folder)
+
+
+def data_file(name):
+    """Path of a file of CR_SKLEARN_DATA, once its size and SHA-256 are the known ones.
+
+    Parameters
+    ----------
+    name : str
+        As listed in ``benchmarks/datasets/files.csv``, with the folder.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file, or no folder.
+    ValueError
+        If it holds something else, such as half of what it should.
+    """
+    known = pd.read_csv(DATASETS / "files.csv", index_col="file").loc[name]
+    path = data_folder() / name
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"There is no {name} in CR_SKLEARN_DATA, {str(path.parents[1])!r}; it "
+            f"holds: {known['source']}."
+        )
+    check_file(path, known["bytes"], known["sha256"])
+    return path
+
+
+def check_file(path, size, sha256):
+    """Raise a ValueError unless the file has this size and this SHA-256."""
+    found = path.stat().st_size
+    if found == size:
+        found, size = _sha256(path, path.stat().st_mtime_ns), sha256
+    if found != size:
+        raise ValueError(
+            f"{path} is not the known file: its size or SHA-256 is {found}, not "
+            f"{size}. It may be half a download; get it again."
+        )
+
+
+@cache
+def _sha256(path, modified):
+    """Digest of a file, computed once in a process as long as it is not modified."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def load_tabular(folder, name, max_rows=None):

@@ -5,21 +5,18 @@ is not yet recorded in ``benchmarks/results/ordinal.csv``, writes ``report.md`` 
 figures to ``reports/ordinal``, and prints the ranks.
 """
 
-from pathlib import Path
-
 from benchmarks import extra_packages
 
 with extra_packages():
     import numpy as np
     import pandas as pd
 
-    from benchmarks import ordinal_report, suite, suite_command
+    from benchmarks import command, ordinal_report, suite, suite_command
     from benchmarks.ordinal_models import LIBRARIES, MODELS, REFERENCE, SLOW
     from benchmarks.ordinal_scores import RANKS
-    from benchmarks.suite_command import Command
+    from benchmarks.suite_command import Suite
 
-ROOT = Path(__file__).parents[1]
-ROWS = ROOT / "benchmarks" / "results" / "ordinal.csv"
+ROWS = command.RESULTS / "ordinal.csv"
 PACKAGES = ["cr_sklearn", "sklearn", "torch"]
 # Three to nine classes, numbers and categories, judged by people and cut from numbers.
 QUICK_SETS = [
@@ -35,7 +32,7 @@ QUICK_SETS = [
 
 
 def main(argv=None):
-    command = Command(
+    about = Suite(
         "ordinal",
         __doc__.splitlines()[0],
         MODELS,
@@ -45,18 +42,18 @@ def main(argv=None):
         REFERENCE,
         ROWS,
     )
-    args = suite_command.parse(command, argv)
-    selected, tables = suite_command.prepared(args, command, load)
+    args = suite_command.parse(about, argv)
+    selected, tables = suite_command.prepared(args, about, load)
     experiments = suite.experiments(
         tables,
         {name: model.make for name, model in selected.items()},
         suite_command.protocol(args),
     )
-    rows = suite_command.fit(args, experiments, RANKS)
+    rows = command.fit(args, experiments, RANKS, args.time_limit)
     result = ordinal_report.Result(rows, tables, args.max_rows, args.time_limit)
     libraries = {LIBRARIES[name] for name in selected if name in LIBRARIES}
-    made_by = suite_command.made_by(command, argv, [*PACKAGES, *sorted(libraries)])
-    suite_command.report_on(args, command, ordinal_report, result, made_by, ROOT)
+    made_by = command.made_by(args, argv, [*PACKAGES, *sorted(libraries)])
+    command.report_on(args, ordinal_report, result, made_by)
 
 
 def load(folder, name, max_rows):

@@ -7,17 +7,15 @@ because they are slow or need an environment of their own, are reported from tha
 too: ``--quick --models tabm,autogluon`` adds them.
 """
 
-from pathlib import Path
-
 from benchmarks import extra_packages
 
 with extra_packages():
     import pandas as pd
 
-    from benchmarks import suite, suite_command, tabular_report
+    from benchmarks import command, suite, suite_command, tabular_report
     from benchmarks.evaluation import CLASSES
     from benchmarks.protocols import recorded_elsewhere
-    from benchmarks.suite_command import Command
+    from benchmarks.suite_command import Suite
     from benchmarks.tabular_models import (
         DEFAULT,
         FIRST_FOLD_ONLY,
@@ -27,8 +25,7 @@ with extra_packages():
         SLOW,
     )
 
-ROOT = Path(__file__).parents[1]
-ROWS = ROOT / "benchmarks" / "results" / "tabular.csv"
+ROWS = command.RESULTS / "tabular.csv"
 PACKAGES = ["cr_sklearn", "sklearn", "torch"]
 # Known only after what is to be predicted.
 WITHOUT = {"bank_marketing": ["duration"]}
@@ -50,7 +47,7 @@ QUICK_SETS = [
 
 
 def main(argv=None):
-    command = Command(
+    about = Suite(
         "tabular",
         __doc__.splitlines()[0],
         MODELS,
@@ -60,8 +57,8 @@ def main(argv=None):
         tabular_report.REFERENCE,
         ROWS,
     )
-    args = suite_command.parse(command, argv)
-    selected, tables = suite_command.prepared(args, command, _load)
+    args = suite_command.parse(about, argv)
+    selected, tables = suite_command.prepared(args, about, _load)
     protocol = suite_command.protocol(args)
     experiments = suite.experiments(
         tables,
@@ -69,7 +66,7 @@ def main(argv=None):
         protocol,
         FIRST_FOLD_ONLY,
     )
-    rows = suite_command.fit(args, experiments, CLASSES)
+    rows = command.fit(args, experiments, CLASSES, args.time_limit)
     further = set(ON_REQUEST) - set(selected)
     rows = pd.concat(
         [rows, recorded_elsewhere(args.rows, protocol, tables, further)],
@@ -77,8 +74,8 @@ def main(argv=None):
     )
     result = tabular_report.Result(rows, tables, args.max_rows, args.time_limit)
     libraries = {LIBRARIES[name] for name in selected if name in LIBRARIES}
-    made_by = suite_command.made_by(command, argv, [*PACKAGES, *sorted(libraries)])
-    suite_command.report_on(args, command, tabular_report, result, made_by, ROOT)
+    made_by = command.made_by(args, argv, [*PACKAGES, *sorted(libraries)])
+    command.report_on(args, tabular_report, result, made_by)
 
 
 def _load(folder, name, max_rows):

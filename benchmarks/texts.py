@@ -1,0 +1,104 @@
+"""Texts with ordered labels: SST-5 and star ratings."""
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from benchmarks.data import data_file
+
+
+class Texts(NamedTuple):
+    """Texts, ranks and groups.
+
+    Attributes
+    ----------
+    texts : ndarray of str, shape (n,)
+    y : ndarray of int, shape (n,)
+        Ranks, 0 for the worst.
+    groups : ndarray of int, shape (n,)
+        Equal for equal texts, which must not be in a training and a test part.
+    levels : list of str
+        What the ranks stand for.
+    """
+
+    texts: np.ndarray
+    y: np.ndarray
+    groups: np.ndarray
+    levels: list
+
+
+def load_sst5():
+    """Sentences of the Stanford Sentiment Treebank with five classes, by its parts.
+
+    Returns
+    -------
+    dict of Texts
+        Keys "train", "dev" and "test": 8544, 1101 and 2210 sentences.
+    """
+    table = pd.read_csv(data_file("sst5/sst5.csv.gz"), keep_default_na=False)
+    levels = ["very negative", "negative", "neutral", "positive", "very positive"]
+    return {
+        part: _texts(rows["text"], rows["label"], levels)
+        for part, rows in table.groupby("split")
+    }
+
+
+def _yelp():
+    table = pd.read_csv(data_file("yelp10k/yelp10k.csv.gz"), keep_default_na=False)
+    return table["text"], table["stars"]
+
+
+def _coursera():
+    path = data_file("coursera/coursera_balanced.csv.gz")
+    table = pd.read_csv(path, keep_default_na=False)
+    return table["text"], table["rating"]
+
+
+def _womens_clothing():
+    path = data_file("womens_clothing/womens_clothing_reviews.csv.gz")
+    table = pd.read_csv(path, keep_default_na=False)
+    return table["Review Text"], table["Rating"]
+
+
+def _imdb():
+    table = pd.read_parquet(data_file("imdb50k/imdb50k.parquet"))
+    return table["text"], table["rating"]
+
+
+REVIEWS = {
+    "yelp": _yelp,
+    "coursera": _coursera,
+    "womens_clothing": _womens_clothing,
+    "imdb": _imdb,
+}
+
+
+def load_reviews(name, max_rows=None):
+    """Reviews with their stars: 8 levels for "imdb" (no 5 and 6), else 5.
+
+    Reviews without a text are left out.
+
+    Parameters
+    ----------
+    name : {"yelp", "coursera", "womens_clothing", "imdb"}
+    max_rows : int, default=None
+        More rows are sampled, always the same.
+
+    Returns
+    -------
+    Texts
+    """
+    texts, stars = REVIEWS[name]()
+    rows = pd.DataFrame({"text": texts.astype(str).str.strip(), "stars": stars})
+    rows = rows[rows["text"] != ""]
+    if max_rows is not None and len(rows) > max_rows:
+        rows = rows.sample(max_rows, random_state=0)
+    levels, ranks = np.unique(rows["stars"], return_inverse=True)
+    return _texts(rows["text"], ranks, [f"{level} stars" for level in levels])
+
+
+def _texts(texts, ranks, levels):
+    texts = np.asarray(texts, dtype=object)
+    groups = pd.factorize(texts)[0]
+    return Texts(texts, np.asarray(ranks, dtype=int), groups, levels)
