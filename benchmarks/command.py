@@ -7,7 +7,7 @@ from benchmarks import report
 from benchmarks.protocols import forget, recorded, run
 
 ROOT = Path(__file__).parents[1]
-RESULTS = ROOT / "benchmarks" / "results"
+RESULTS = Path("benchmarks", "results")
 
 
 def parser(name, description, *, quick, rows):
@@ -125,6 +125,6 @@ def report_on(args, reports, result, made_by):
     print(reports.terminal(result))
     print(f"\nReport and figures: {page}")
     if args.publish:
-        reports.publish(RESULTS, result, made_by)
+        reports.publish(ROOT / RESULTS, result, made_by)
         page = ROOT / "docs" / f"{args.name}.md"
         reports.write(page, result, made_by, f"images/{args.name}_")

@@ -16,7 +16,7 @@ with extra_packages():
     from benchmarks.ordinal_scores import RANKS
     from benchmarks.suite_command import Suite
 
-ROWS = command.RESULTS / "ordinal.csv"
+ROWS = command.ROOT / command.RESULTS / "ordinal.csv"
 PACKAGES = ["cr_sklearn", "sklearn", "torch"]
 # Three to nine classes, numbers and categories, judged by people and cut from numbers.
 QUICK_SETS = [

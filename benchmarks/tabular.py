@@ -25,7 +25,7 @@ with extra_packages():
         SLOW,
     )
 
-ROWS = command.RESULTS / "tabular.csv"
+ROWS = command.ROOT / command.RESULTS / "tabular.csv"
 PACKAGES = ["cr_sklearn", "sklearn", "torch"]
 # Known only after what is to be predicted.
 WITHOUT = {"bank_marketing": ["duration"]}

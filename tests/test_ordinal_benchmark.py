@@ -10,7 +10,14 @@ from numpy.testing import assert_allclose
 from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import LinearRegression
 
-from benchmarks import ordinal, ordinal_models, ordinal_report, ordinal_scale, suite
+from benchmarks import (
+    command,
+    ordinal,
+    ordinal_models,
+    ordinal_report,
+    ordinal_scale,
+    suite,
+)
 from benchmarks.evaluation import evaluate
 from benchmarks.models import Model
 from benchmarks.ordinal_heads import Coral, CoralLoss, Corn, CornLoss
@@ -288,7 +295,7 @@ class TestCommand:
         monkeypatch.setattr(ordinal, "MODELS", known | {"dummy": _DUMMY})
         monkeypatch.setattr(ordinal_report, "MODELS", known | {"dummy": _DUMMY})
         monkeypatch.setitem(ordinal_report.LABELS, "dummy", "Broken")
-        monkeypatch.setattr(ordinal, "ROOT", folder)
+        monkeypatch.setattr(command, "ROOT", folder)
         pytest.importorskip("skordinal")
         (folder / "docs" / "images").mkdir(parents=True)
         where = ["--data", folder, "--rows", folder / "rows.csv"]

@@ -13,7 +13,7 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from benchmarks import suite, tabular, tabular_models, tabular_report
+from benchmarks import command, suite, tabular, tabular_models, tabular_report
 from benchmarks.evaluation import FitTimeout, at_most, expected_calibration_error
 from benchmarks.models import Model
 from benchmarks.protocols import SECONDS, columns, forget, read_rows, run
@@ -331,7 +331,7 @@ class TestReport:
         self, main, folder, monkeypatch, capsys
     ):
         # A figure without its command, versions and machine can't be checked.
-        monkeypatch.setattr(tabular, "ROOT", folder)
+        monkeypatch.setattr(command, "ROOT", folder)
         monkeypatch.setattr(tabular, "DEFAULT", ["chainzrule", "lr", "hgb"])
         monkeypatch.setattr(tabular, "FIRST_FOLD_ONLY", ["hgb"])
         monkeypatch.setattr(tabular_report, "FIRST_FOLD_ONLY", ["hgb"])
