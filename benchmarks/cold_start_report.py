@@ -79,7 +79,8 @@ def write(page, result, made_by, prefix=""):
         + report.markdown(
             suite_report.time_table(suite_report.seconds(result.rows), LABELS)
         ),
-        f"## Models\n\n{', '.join(LEFT_OUT)} are left out: a fit takes a minute. "
+        f"## Models\n\n{', '.join(LEFT_OUT)} are left out: a fit takes from three "
+        "seconds to a minute. "
         "Models that come with weights learned from other tables, such as TabPFN, are "
         "not in any package that the benchmarks install.\n\n"
         + report.markdown(suite_report.model_table(result.rows, MODELS)),
