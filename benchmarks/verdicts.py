@@ -61,14 +61,15 @@ class Finding(NamedTuple):
 
     @property
     def why(self):
-        """One sentence: parts that are met, parts that are not, and the remark."""
-        pieces = [
-            f"{word}: " + ", ".join(part.text for part in self.parts if part.met == met)
-            for word, met in (("met", True), ("not met", False))
+        """Parts that are met, parts that are not, and the remark."""
+        groups = [
+            f"{word}: " + "; ".join(part.text for part in self.parts if part.met == met)
+            for word, met in (("Met", True), ("Not met", False))
             if any(part.met == met for part in self.parts)
         ]
-        text = "; ".join([*pieces, *([self.remark] if self.remark else [])])
-        return f"{text[0].upper()}{text[1:]}."
+        if self.remark:
+            groups.append(f"{self.remark[0].upper()}{self.remark[1:]}")
+        return f"{'. '.join(groups)}."
 
 
 class Claim(NamedTuple):

@@ -290,7 +290,7 @@ def test_verdicts_follow_the_parts():
     assert Finding("", [met, missed]).verdict == PARTLY
     assert Finding("", [missed]).verdict == NOT
     assert Finding("", []).verdict == NOT_COMPARABLE
-    assert Finding("", [met, missed], "c").why == "Met: a; not met: b; c."
+    assert Finding("", [met, missed], "c").why == "Met: a. Not met: b. C."
 
 
 def test_verdicts_turn_with_the_figures(written):
