@@ -22,7 +22,7 @@ help:
 	@echo "make tail-ratio what tau is, of which gradient, and what it finds"
 	@echo "make monitor   false alarms, detection and cost of the production monitor"
 	@echo "make onnx      exported models against Python: numbers, and time of one row"
-	@echo "make cold-start 25 to 250 labelled rows of 21 sets, 22 minutes on two cores"
+	@echo "make cold-start 25 to 250 labelled rows of 21 sets, 25 minutes on two cores"
 	@echo "make claims    docs/claims.md: every claim of the papers, from the result tables"
 	@echo "make clean     remove the virtual environment"
 

@@ -145,8 +145,7 @@ def leaders(result):
                     ),
                     "Best peer, mean rank": f"{LABELS[peer]}, {ranks[peer]:.2f}",
                     "p (Holm)": report.format_p(tests.loc[peer, "p_holm"]),
-                    "Significantly ahead of": f"{_ahead(tests, metric)} of "
-                    f"{len(tests)}",
+                    "Significantly ahead / behind": _told_apart(tests, metric),
                 }
             )
     return pd.DataFrame(lines)
@@ -229,14 +228,12 @@ def _style(name):
     return {"color": colours[place], "lw": 1.2, "ls": ["-", "--"][turn]}
 
 
-def _ahead(tests, metric):
-    """Number of models that the reference is significantly ahead of."""
-    better = (
-        tests["difference"] < 0
-        if metric in LOWER_IS_BETTER
-        else (tests["difference"] > 0)
-    )
-    return int((better & (tests["p_holm"] < 0.05)).sum())
+def _told_apart(tests, metric):
+    """Models that the reference is significantly ahead of, and behind, as a text."""
+    gain = -tests["difference"] if metric in LOWER_IS_BETTER else tests["difference"]
+    significant = tests["p_holm"] < 0.05
+    ahead, behind = ((sign * gain > 0) & significant for sign in (1, -1))
+    return f"{ahead.sum()} / {behind.sum()} of {len(tests)}"
 
 
 def _protocol_text(result):
@@ -274,8 +271,9 @@ def _leaders_text(result):
         "By mean rank over the sets; a set's score is the mean over its draws. p is "
         f"that of Wilcoxon's signed-rank test over the sets of {LABELS[REFERENCE]} "
         "against its best peer, after Holm's correction for all peers of that metric "
-        "and number of rows; the last column counts the peers that it is ahead of in "
-        "the median with such a p below .05.\n\n" + report.markdown(leaders(result))
+        "and number of rows; the last column counts the peers that it is ahead of, and "
+        "behind, in the median with such a p below .05.\n\n"
+        + report.markdown(leaders(result))
     )
 
 

@@ -101,11 +101,11 @@ class TestReport:
         rows = _fits({"chainzrule": 0.3, "lr": 0.4, "svm": 0.5})
         own = cold_start_report.leaders(cold_start_report.Result.of(rows, 100, 1))
         assert set(own["First"]) == {"ChainzRule"}
-        assert set(own["Significantly ahead of"]) == {"2 of 2"}
+        assert set(own["Significantly ahead / behind"]) == {"2 / 0 of 2"}
         rows = _fits({"chainzrule": 0.5, "lr": 0.4, "svm": 0.3})
         behind = cold_start_report.leaders(cold_start_report.Result.of(rows, 100, 1))
         assert set(behind["First"]) == {"SVM"}
-        assert set(behind["Significantly ahead of"]) == {"0 of 2"}
+        assert set(behind["Significantly ahead / behind"]) == {"0 / 2 of 2"}
 
     def test_a_failed_fit_is_last_and_named(self):
         """A model that fails on hard draws must not gain by it."""
