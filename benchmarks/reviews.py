@@ -87,8 +87,7 @@ def main(argv=None):
     if args.data and args.sets:
         options.error("--sets has no meaning with --data")
     corpora = command.loaded(load, args)
-    with extra_packages("papers"):
-        planned = experiments(corpora, large=not args.quick)
+    planned = experiments(corpora, large=not args.quick)
     rows = command.fit(args, planned, SCORING)
     result = reviews_report.Result(
         rows, {name: corpus.reviews for name, corpus in corpora.items()}
@@ -172,4 +171,5 @@ def experiments(corpora, large):
 
 
 if __name__ == "__main__":
-    main()
+    with extra_packages("papers"):
+        main()
