@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c const
 ARGS ?=
 
 .PHONY: help test lint pima tabular ordinal speed ablation gallery agreement
-.PHONY: tail-ratio monitor onnx clean
+.PHONY: tail-ratio monitor onnx reviews sentiment-stream clean
 
 help:
 	@echo "make test      run the tests, doctests and README examples"
@@ -22,6 +22,8 @@ help:
 	@echo "make tail-ratio what tau is, of which gradient, and what it finds"
 	@echo "make monitor   false alarms, detection and cost of the production monitor"
 	@echo "make onnx      exported models against Python: numbers, and time of one row"
+	@echo "make reviews   star ratings on frozen encoders, CR_SKLEARN_DATA; TIME_R"
+	@echo "make sentiment-stream a stream of reviews, watched; TIME_S"
 	@echo "make clean     remove the virtual environment"
 
 $(BIN)/python:
@@ -90,6 +92,14 @@ monitor: $(VENV)/.benchmarks
 # On Pima alone without CR_SKLEARN_DATA.
 onnx: $(VENV)/.benchmarks
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.onnx_runtime $(ARGS)
+
+# ARGS=--quick for one set; ARGS="--data FOLDER" for Yelp Review Full.
+reviews: $(VENV)/.papers
+	$(BIN)/python -m benchmarks.reviews $(ARGS)
+
+# An example of docs/examples; ARGS=--quick for fewer reviews.
+sentiment-stream: $(VENV)/.papers
+	$(BIN)/python -m docs.examples.sentiment_stream.stream $(ARGS)
 
 clean:
 	rm -rf $(VENV)
