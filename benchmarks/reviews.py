@@ -15,6 +15,7 @@ from benchmarks import extra_packages
 
 with extra_packages("papers"):
     import numpy as np
+    import pandas as pd
     from sklearn.feature_extraction.text import HashingVectorizer
     from sklearn.model_selection import StratifiedKFold
 
@@ -115,12 +116,11 @@ def load(args):
 def official(parts, n_seeds):
     """The corpus of a given training and test part, the same for every seed."""
     train, test = parts["train"], parts["test"]
-    reviews = Texts(
-        np.concatenate([train.texts, test.texts]),
-        np.concatenate([train.y, test.y]),
-        np.concatenate([train.groups, test.groups]),
-        train.levels,
-    )
+    texts = np.concatenate([train.texts, test.texts])
+    # Equal texts of both parts are one group.
+    groups = pd.factorize(texts)[0]
+    y = np.concatenate([train.y, test.y])
+    reviews = Texts(texts, y, groups, train.levels)
     rows = np.split(np.arange(len(reviews.y)), [len(train.y)])
     splits = [Split(seed, 0, 1.0, seed, *rows) for seed in range(n_seeds)]
     return Corpus(reviews, splits, f"official split of {len(train.y)} rows")

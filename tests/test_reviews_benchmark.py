@@ -62,6 +62,7 @@ class TestYelpFull:
         parts = load_yelp_full(self._written(tmp_path, "csv"), max_rows=3)
         corpus = reviews.official(parts, n_seeds=2)
         assert [split.seed for split in corpus.splits] == [0, 1]
+        assert len(set(corpus.reviews.groups)) == len(set(corpus.reviews.texts))
         for split in corpus.splits:
             assert corpus.reviews.texts[split.train].tolist() == (
                 parts["train"].texts.tolist()
