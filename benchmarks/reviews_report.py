@@ -132,7 +132,8 @@ def comparisons(rows):
         Columns ``dataset``, ``features``, ``reference`` and those of
         :func:`benchmarks.comparison.compare`.
     """
-    tables = []
+    columns = ["dataset", "features", "reference", "metric", "model", "difference"]
+    tables = [pd.DataFrame(columns=[*columns, "low", "high", "p", "p_holm"])]
     for name, of_set in _by_set(rows):
         features, model = of_set["features"], of_set["model"]
         beside = {
@@ -143,14 +144,14 @@ def comparisons(rows):
             ("minilm", LARGE_REFERENCE): model.isin(LARGE_MODELS),
         }
         for (of_reference, reference), chosen in beside.items():
-            fits = of_set[chosen]
-            if fits["model"].nunique() > 1 and fits.groupby("model").size().min() > 1:
+            fits = _on_common_splits(of_set[chosen])
+            if {reference} < set(fits["model"]) and len(_splits(fits)) > 1:
                 table = compare(fits, reference, TESTED)
                 table.insert(0, "dataset", name)
                 table.insert(1, "features", of_reference)
                 table.insert(2, "reference", reference)
                 tables.append(table)
-    return pd.concat(tables, ignore_index=True)
+    return pd.concat(tables[len(tables) > 1 :], ignore_index=True)
 
 
 def score_table(name, rows, tests):
@@ -184,6 +185,16 @@ def _by_set(rows):
     return rows.groupby("dataset", sort=False)
 
 
+def _splits(rows):
+    return rows[["repeat", "fold"]].drop_duplicates()
+
+
+def _on_common_splits(rows):
+    """Fits on splits where all models have one: a stopped run leaves others."""
+    models = rows.groupby(["repeat", "fold"])["model"].transform("nunique")
+    return rows[models == rows["model"].nunique()]
+
+
 def _protocol_text(result):
     lines = []
     for name, reviews in result.reviews.items():
@@ -198,25 +209,25 @@ def _protocol_text(result):
                 "Equal to another": f"{_n_repeated(reviews.groups):,}",
                 "Training / test": f"{fits['n_train'].iloc[0]:,} / "
                 f"{fits['n_test'].iloc[0]:,}",
-                "Splits": fits[["repeat", "fold"]].drop_duplicates().shape[0],
+                "Splits": len(_splits(fits)),
                 "Shares of the levels, %": " ".join(f"{100 * s:.0f}" for s in shares),
             }
         )
     return (
         f"{report.markdown(pd.DataFrame(lines))}\n\n"
         "Sets of more than 10,000 reviews are samples of that size. Splits are the "
-        "same for all models, with the split's number as seed: folds of a "
-        "stratified 5-fold cross-validation with equal texts in one fold; of Yelp "
-        "Review Full its official parts, so that p is over seeds alone there. MiniLM "
-        "(384 columns) reads the first 128 tokens of a review, GloVe (50 columns) is "
-        "the mean over all its words; both "
-        "are frozen, and have seen none of the labels. Everything else is fitted on "
-        "the training rows alone. MAE is in levels; labels are those of `predict`: the "
-        "median of the ordinal models, the likeliest class of the classifiers, whose "
-        "probabilities are therefore read by the median as well. p is of Nadeau and "
-        "Bengio's corrected t-test against ChainzRule ordinal on the same features "
-        "(on MiniLM for the models that read words), Holm-adjusted over the models. "
-        "Seconds are those of one thread, without encoding."
+        "same for all models, with the split's number as seed: folds of a stratified "
+        "5-fold cross-validation with equal texts in one fold; of Yelp Review Full "
+        "its official parts, so that p is over seeds alone there. MiniLM (384 "
+        "columns) reads the first 128 tokens of a review, GloVe (50 columns) is the "
+        "mean over all its words; both are frozen, and have seen none of the labels. "
+        "Everything else is fitted on the training rows alone. MAE is in levels; "
+        "labels are those of `predict`: the median of the ordinal models, the "
+        "likeliest class of the classifiers, whose probabilities are therefore read "
+        "by the median as well. p is of Nadeau and Bengio's corrected t-test against "
+        "ChainzRule ordinal on the same features (on MiniLM for the models that read "
+        "words), Holm-adjusted over the models. Seconds are those of one thread, "
+        "without encoding."
     )
 
 
@@ -245,6 +256,7 @@ def _paper_text(tests, rows):
                 "Cubic ahead": _verdict(line),
             }
         )
+    table = report.markdown(pd.DataFrame(lines)) if lines else "No pair of fits yet."
     return (
         "On Yelp Review Full (650,000 training reviews) the paper has "
         f"{PAPER_CUBIC} % for ChainzRule and {PAPER_RELU} % for ReLU + DREG, a "
@@ -252,8 +264,8 @@ def _paper_text(tests, rows):
         f"The average of ten models that it gives, {PAPER_AVERAGE} %, is above the "
         f"{PAPER_BEST} % that it lists as the best. `--data FOLDER` runs this "
         "benchmark on those reviews; where the table has no such line they were not "
-        "at hand, and the sample of 10,000 can't settle the level, only the order.\n\n"
-        f"{report.markdown(pd.DataFrame(lines))}"
+        "at hand, and a sample of 10,000 can't settle the level, only the order.\n\n"
+        f"{table}"
     )
 
 

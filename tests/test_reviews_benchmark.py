@@ -170,3 +170,16 @@ def test_published_figures_have_what_a_claim_needs(texts, tmp_path):
     pair = tests[(tests["reference"] == "ordinal") & (tests["model"] == "relu_dreg")]
     assert set(pair["features"]) == {"minilm", "glove"}
     assert (pair.loc[pair["metric"] == "accuracy", "difference"] > 0.08).all()
+
+
+def test_a_stopped_run_is_reported_as_far_as_it_went(texts):
+    """Pairs are compared on the splits that both have, if there are two."""
+    rows = _made_up_rows(0.1)
+    later = rows["model"].eq("bag") & rows["fold"].gt(2)
+    tests = reviews_report.comparisons(
+        reviews_report.Result(rows[~later], {"yelp": texts}).main_rows
+    )
+    assert set(tests["model"]) == {"relu_dreg", "bag"}
+    one = reviews_report.Result(rows[rows["fold"] == 0], {"yelp": texts})
+    assert reviews_report.comparisons(one.main_rows).empty
+    assert "ReLU + DREG" in reviews_report.terminal(one)
