@@ -6,8 +6,8 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 ARGS ?=
 
-.PHONY: help test lint pima tabular ordinal speed ablation gallery agreement
-.PHONY: tail-ratio monitor onnx cold-start claims clean
+.PHONY: help test lint pima tabular ordinal speed ablation gallery agreement tail-ratio
+.PHONY: monitor onnx cold-start claims reviews sentiment-stream clean
 
 help:
 	@echo "make test      run the tests, doctests and README examples"
@@ -24,6 +24,8 @@ help:
 	@echo "make onnx      exported models against Python: numbers, and time of one row"
 	@echo "make cold-start 25 to 250 labelled rows of 21 sets, 22 minutes on two cores"
 	@echo "make claims    docs/claims.md: every claim of the papers, from the result tables"
+	@echo "make reviews   star ratings on frozen encoders, CR_SKLEARN_DATA; TIME_R"
+	@echo "make sentiment-stream a stream of reviews, watched; TIME_S"
 	@echo "make clean     remove the virtual environment"
 
 $(BIN)/python:
@@ -99,6 +101,14 @@ cold-start: $(VENV)/.benchmarks
 
 claims: $(VENV)/.benchmarks
 	$(BIN)/python -m benchmarks.claims $(ARGS)
+
+# ARGS=--quick for one set; ARGS="--data FOLDER" for Yelp Review Full.
+reviews: $(VENV)/.papers
+	$(BIN)/python -m benchmarks.reviews $(ARGS)
+
+# An example of docs/examples; ARGS=--quick for fewer reviews.
+sentiment-stream: $(VENV)/.papers
+	$(BIN)/python -m docs.examples.sentiment_stream.stream $(ARGS)
 
 clean:
 	rm -rf $(VENV)
