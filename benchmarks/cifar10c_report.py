@@ -1,0 +1,3 @@
+from typing import NamedTuple
+class Result(NamedTuple):
+    rows: object
