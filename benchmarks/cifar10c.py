@@ -17,13 +17,16 @@ with extra_packages("papers"):
 
     import numpy as np
     from joblib import Parallel, delayed, parallel_config
-    from sklearn.metrics import log_loss
     from tqdm import tqdm
 
     from benchmarks import cifar10c_report, command
-    from benchmarks.corruptions import COMMON, CORRUPTIONS, N_SEVERITIES, corrupt
+    from benchmarks.cifar10c_scores import N_BLOCKS, SCORING
+    from benchmarks.corruptions import (
+        CONDITIONS,
+        CORRUPTIONS,
+        corrupt,
+    )
     from benchmarks.encoders import ImageEncoder, encoded
-    from benchmarks.evaluation import Scoring
     from benchmarks.heads import HEADS
     from benchmarks.images import load_cifar10, load_cifar10c
     from benchmarks.protocols import Experiment, Split
@@ -33,9 +36,6 @@ PACKAGES = ["cr_sklearn", "sklearn", "torch", "scipy", "PIL", "cv2"]
 MODELS = ["chainzrule", "relu", "relu_dropout", "relu_decay", "lr"]
 # Searches over many networks, which are too slow to be quick.
 SLOW_MODELS = ["relu_dropout", "relu_decay"]
-CONDITIONS = [
-    (name, severity) for name in CORRUPTIONS for severity in range(1, N_SEVERITIES + 1)
-]
 
 
 class Plan(NamedTuple):
@@ -93,7 +93,7 @@ def main(argv=None):
     ]
     rows = command.fit(args, experiments, SCORING)
     result = cifar10c_report.Result(
-        rows, plan, args.official is not None, images.test[EXAMPLES]
+        rows, plan, args.official is not None, images.test[EXAMPLE]
     )
     made_by = command.made_by(args, argv, PACKAGES)
     command.report_on(args, cifar10c_report, result, made_by)
@@ -125,8 +125,8 @@ def splits(parts):
     n_replicates, n_train = parts.train.shape
     n_test = parts.clean.shape[1]
     train = np.arange(parts.train.size).reshape(n_replicates, n_train)
-    test = parts.train.size + np.arange((1 + len(CONDITIONS)) * parts.clean.size)
-    test = test.reshape(1 + len(CONDITIONS), n_replicates, n_test)
+    test = parts.train.size + np.arange(N_BLOCKS * parts.clean.size)
+    test = test.reshape(N_BLOCKS, n_replicates, n_test)
     return [
         Split(
             replicate, 0, 1.0, replicate, train[replicate], test[:, replicate].ravel()
@@ -170,7 +170,7 @@ def represent(images, parts, official, n_jobs):
         blocks = Parallel(return_as="generator", batch_size=1)(
             _blocks(images, parts, official)
         )
-        n_blocks = len(parts.train) + 1 + len(CONDITIONS)
+        n_blocks = len(parts.train) + N_BLOCKS
         blocks = list(tqdm(blocks, total=n_blocks, unit="block"))
     return {
         name: np.concatenate([block[name] for block in blocks])
@@ -183,7 +183,7 @@ def _blocks(images, parts, official):
         yield delayed(_represented)(images.train[part])
     clean = images.test[parts.clean.ravel()]
     yield delayed(_represented)(clean)
-    for name, severity in CONDITIONS:
+    for name, severity in CONDITIONS.values():
         if official is None:
             yield delayed(_corrupted)(clean, name, severity)
         else:
@@ -211,40 +211,8 @@ def _pixels(images):
 
 
 REPRESENTATIONS = {"features": _features, "pixels": _pixels}
-# One photograph, to be shown under every corruption.
-EXAMPLES = [1001]
-
-
-def _score(model, X, y, labels, probabilities):
-    n_blocks = 1 + len(CONDITIONS)
-    right = np.asarray(labels == y).reshape(n_blocks, -1).mean(axis=1)
-    clean, corrupted = right[0], right[1:].reshape(-1, N_SEVERITIES).mean(axis=1)
-    n_clean = len(y) // n_blocks
-    known = {"labels": model.classes_}
-    return {
-        "clean": clean,
-        "corrupted": corrupted.mean(),
-        "common": corrupted[: len(COMMON)].mean(),
-        "drop": clean - corrupted.mean(),
-        "clean_log_loss": log_loss(y[:n_clean], probabilities[:n_clean], **known),
-        "log_loss": log_loss(y[n_clean:], probabilities[n_clean:], **known),
-        **dict(zip(CONDITION_METRICS, right[1:], strict=True)),
-    }
-
-
-CONDITION_METRICS = [f"{name} {severity}" for name, severity in CONDITIONS]
-SCORING = Scoring(
-    [
-        "clean",
-        "corrupted",
-        "common",
-        "drop",
-        "clean_log_loss",
-        "log_loss",
-        *CONDITION_METRICS,
-    ],
-    _score,
-)
+# A photograph that is shown under every corruption.
+EXAMPLE = 6
 
 
 def _parse(argv):

@@ -65,7 +65,7 @@ def size_ratio(rows):
     return float((rows["n_test"] / rows["n_train"]).mean())
 
 
-def compare(rows, reference, metrics):
+def compare(rows, reference, metrics, independent=False):
     """Paired comparison of one model with each of the others.
 
     Parameters
@@ -75,6 +75,8 @@ def compare(rows, reference, metrics):
     reference : str
         The model that the others are compared with.
     metrics : list of str
+    independent : bool, default=False
+        Whether splits have no rows in common, so that nothing is to be corrected.
 
     Returns
     -------
@@ -87,7 +89,7 @@ def compare(rows, reference, metrics):
     for metric in metrics:
         scores = _paired(rows, metric)
         others = [name for name in scores if name != reference]
-        rho = size_ratio(rows)
+        rho = 0.0 if independent else size_ratio(rows)
         estimates = [
             corrected_mean(scores[reference] - scores[name], rho) for name in others
         ]

@@ -404,3 +404,8 @@ CORRUPTIONS = {
     ),
 }
 COMMON = list(CORRUPTIONS)[:15]
+CONDITIONS = {
+    f"{name} {severity}": (name, severity)
+    for name in CORRUPTIONS
+    for severity in range(1, N_SEVERITIES + 1)
+}
