@@ -12,7 +12,7 @@ LABELS = {name: model.label for name, model in HEADS.items()}
 SHOWN_SEVERITIES = [1, 3, 5]
 
 
-def draw_examples(image):
+def draw_examples(image, source):
     """One image under every corruption, in some severities."""
     names = list(CORRUPTIONS)
     n_across = 10
@@ -33,10 +33,11 @@ def draw_examples(image):
             ax.imshow(corrupt(image[None], name, severity)[0])
             if i == 0:
                 ax.set_title(name.replace("_", "\n"), fontsize=9)
-    axes[-1, -1].imshow(image)
-    axes[-1, -1].set_title("original", fontsize=9)
+    original = axes[-len(SHOWN_SEVERITIES), -1]
+    original.imshow(image)
+    original.set_title("original", fontsize=9)
     levels = ", ".join(map(str, SHOWN_SEVERITIES))
-    figure.suptitle(f"Severities {levels} from top to bottom", fontsize=10)
+    figure.suptitle(f"{source}: severities {levels} from top to bottom", fontsize=10)
     return figure
 
 

@@ -54,6 +54,11 @@ class Result(NamedTuple):
     example: np.ndarray
 
     @property
+    def source(self):
+        """What the test images are, for headings."""
+        return "CIFAR-10-C" if self.official else "JPEG-coded images"
+
+    @property
     def main_rows(self):
         """All fits."""
         return self.rows
@@ -61,7 +66,7 @@ class Result(NamedTuple):
     def by_representation(self):
         """Fits on each representation, by its title."""
         parts = {
-            title: self.rows[self.rows["dataset"] == name]
+            f"{title}, {self.source}": self.rows[self.rows["dataset"] == name]
             for name, title in REPRESENTATION_TITLES.items()
         }
         return {title: rows for title, rows in parts.items() if len(rows)}
@@ -81,7 +86,7 @@ def write(page, result, made_by, prefix=""):
     """
     parts = result.by_representation()
     figures = {
-        "examples": cifar10c_figures.draw_examples(result.example),
+        "examples": cifar10c_figures.draw_examples(result.example, result.source),
         "severities": cifar10c_figures.draw_severities(parts),
         "differences": cifar10c_figures.draw_differences(parts),
     }
@@ -91,7 +96,7 @@ def write(page, result, made_by, prefix=""):
     sections = [
         f"# CIFAR-10-C\n\nMade by `{made_by}`",
         _protocol_text(result),
-        "## Goals\n\n" + "\n".join(f"- {line}" for line in goal_lines(parts)),
+        "## Goals\n\n" + "\n".join(f"- {line}" for line in goal_lines(result)),
     ]
     for title, rows in parts.items():
         sections.append(
@@ -116,38 +121,32 @@ def terminal(result):
         f"{title}\n\n{report.terminal(score_table(rows))}"
         for title, rows in parts.items()
     ]
-    return "\n\n".join([*tables, *goal_lines(parts)])
+    return "\n\n".join([*tables, *goal_lines(result)])
 
 
 def publish(folder, result, made_by):
     """Write the numbers of the tables as small CSV files."""
-    by = {name: rows for name, rows in result.rows.groupby("dataset", sort=False)}
-    tables = {
-        "models": pd.concat(
-            {name: _means(rows) for name, rows in by.items()}, names=["representation"]
-        ),
-        "comparisons": pd.concat(
-            {name: comparison(rows) for name, rows in by.items()},
-            names=["representation"],
-        ),
-        "over_corruptions": pd.concat(
-            {name: over_corruptions(rows) for name, rows in by.items()},
-            names=["representation"],
-        ),
-        "conditions": pd.concat(
-            {name: by_condition(rows) for name, rows in by.items()},
-            names=["representation"],
-        ),
+    makers = {
+        "models": _means,
+        "comparisons": comparison,
+        "corruptions": over_corruptions,
+        "conditions": by_condition,
     }
-    for name, table in tables.items():
-        table = table.reset_index("representation")
-        report.write_csv(table, Path(folder, f"cifar10c_{name}.csv"), made_by)
+    for name, make in makers.items():
+        parts = result.rows.groupby("dataset", sort=False)
+        tables = {representation: make(rows) for representation, rows in parts}
+        table = pd.concat(tables, names=["representation"])
+        report.write_csv(
+            table.reset_index("representation"),
+            Path(folder, f"cifar10c_{name}.csv"),
+            f"{made_by}; {result.source}",
+        )
 
 
-def goal_lines(parts):
+def goal_lines(result):
     """Whether the reference is ahead of the matched network, by representation."""
     lines = []
-    for title, rows in parts.items():
+    for title, rows in result.by_representation().items():
         table = comparison(rows).set_index(["metric", "model"])
         found = table.loc[("corrupted", MATCHED)]
         goal = "reached" if found["low"] > 0 else "missed"

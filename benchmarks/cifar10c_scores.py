@@ -5,7 +5,7 @@ import pandas as pd
 from sklearn.metrics import log_loss
 from statsmodels.stats.multitest import multipletests
 
-from benchmarks import suite
+from benchmarks import report, suite
 from benchmarks.comparison import compare
 from benchmarks.corruptions import COMMON, CONDITIONS, CORRUPTIONS, N_SEVERITIES
 from benchmarks.evaluation import Scoring
@@ -47,29 +47,19 @@ def by_condition(rows):
     Returns
     -------
     DataFrame
-        Means and sd over the replicates of ``accuracy``, and of ``difference``, that of
-        the reference minus that of the model.
+        By ``model``, ``corruption`` and ``severity``, means and sd over the replicates
+        of ``accuracy`` and of ``difference``, by which the reference is ahead.
     """
-    scores = rows.set_index(["model", "repeat"])[list(CONDITIONS)]
-    lines = []
-    for model in scores.index.unique("model"):
-        differences = scores.loc[REFERENCE] - scores.loc[model]
-        for condition, (corruption, severity) in CONDITIONS.items():
-            accuracy = scores.loc[model, condition]
-            difference = differences[condition]
-            lines.append(
-                {
-                    "model": model,
-                    "corruption": corruption,
-                    "severity": severity,
-                    "n_fits": len(accuracy),
-                    "accuracy": accuracy.mean(),
-                    "accuracy_sd": accuracy.std(),
-                    "difference": difference.mean(),
-                    "difference_sd": difference.std(),
-                }
-            )
-    return pd.DataFrame(lines)
+    fits = rows.melt(["model", "repeat"], list(CONDITIONS), "condition", "accuracy")
+    own = fits[fits["model"] == REFERENCE].drop(columns="model")
+    fits = fits.merge(own, on=["repeat", "condition"], suffixes=("", "_own"))
+    fits["difference"] = fits["accuracy_own"] - fits["accuracy"]
+    table = report.summary(fits, ["accuracy", "difference"], ["model", "condition"])
+    table = table.reset_index()
+    condition = table.pop("condition").map(CONDITIONS)
+    table.insert(1, "corruption", condition.str[0])
+    table.insert(2, "severity", condition.str[1])
+    return table
 
 
 def over_corruptions(rows):
