@@ -46,7 +46,7 @@ class Plan(NamedTuple):
     n_test: int
 
 
-FULL = Plan(5, 10_000, 500)
+FULL = Plan(5, 5000, 500)
 QUICK = Plan(2, 1000, 50)
 
 

@@ -147,8 +147,7 @@ def goal_lines(result):
     """Whether the reference is ahead of the matched network, by representation."""
     lines = []
     for title, rows in result.by_representation().items():
-        table = comparison(rows).set_index(["metric", "model"])
-        found = table.loc[("corrupted", MATCHED)]
+        found = comparison(rows, ["corrupted"]).set_index("model").loc[MATCHED]
         goal = "reached" if found["low"] > 0 else "missed"
         lines.append(
             f"{title}: ahead of {LABELS[MATCHED]} in mean corruption accuracy: {goal}; "

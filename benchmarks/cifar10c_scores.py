@@ -36,9 +36,9 @@ METRICS = ["clean", "corrupted", "common", "drop", "clean_log_loss", "log_loss"]
 SCORING = Scoring([*METRICS, *CONDITIONS], _score)
 
 
-def comparison(rows):
+def comparison(rows, metrics=TESTED):
     """The reference minus each other model; replicates are independent."""
-    return compare(rows, REFERENCE, TESTED, independent=True)
+    return compare(rows, REFERENCE, metrics, test_to_train=0.0)
 
 
 def by_condition(rows):
