@@ -12,6 +12,7 @@ until they are tested, and choose their setting on inner folds of those.
 from benchmarks import extra_packages
 
 with extra_packages("papers"):
+    from functools import partial
     from pathlib import Path
     from typing import NamedTuple
 
@@ -36,6 +37,9 @@ PACKAGES = ["cr_sklearn", "sklearn", "torch", "scipy", "PIL", "cv2"]
 MODELS = ["chainzrule", "relu", "relu_dropout", "relu_decay", "lr"]
 # Searches over many networks, which are too slow to be quick.
 SLOW_MODELS = ["relu_dropout", "relu_decay"]
+# On pixels networks with ReLU do better at this step size than at the heads' own, by
+# inner folds of the first replicate's training images.
+PIXEL_STEP = 0.01
 
 
 class Plan(NamedTuple):
@@ -80,15 +84,11 @@ def main(argv=None):
     X = dict.fromkeys(REPRESENTATIONS)
     if not args.report_only:
         X = command.loaded(represent, images, parts, official, args.jobs)
-    models = {
-        name: HEADS[name].make
-        for name in MODELS
-        if not (args.quick and name in SLOW_MODELS)
-    }
+    names = [name for name in MODELS if not (args.quick and name in SLOW_MODELS)]
     source = "official" if args.official else "JPEG"
     protocol = f"{source}, {plan.n_train} to train, {plan.n_test} to test"
     experiments = [
-        Experiment(name, protocol, X[name], y, splits(parts), models)
+        Experiment(name, protocol, X[name], y, splits(parts), heads(name, names))
         for name in REPRESENTATIONS
     ]
     rows = command.fit(args, experiments, SCORING)
@@ -97,6 +97,19 @@ def main(argv=None):
     )
     made_by = command.made_by(args, argv, PACKAGES)
     command.report_on(args, cifar10c_report, result, made_by)
+
+
+def heads(representation, names):
+    """Models by name, as they are fitted on a representation."""
+    models = {name: HEADS[name].make for name in names}
+    if representation == "pixels":
+        for name in set(names) & set(SLOW_MODELS):
+            models[name] = partial(_at_step, name, PIXEL_STEP)
+    return models
+
+
+def _at_step(name, step, seed):
+    return HEADS[name].make(seed).set_params(estimator__learning_rate_init=step)
 
 
 def disjoint(y, n_parts, n_rows):
@@ -212,7 +225,7 @@ def _pixels(images):
 
 REPRESENTATIONS = {"features": _features, "pixels": _pixels}
 # A photograph that is shown under every corruption.
-EXAMPLE = 6
+EXAMPLE = 2003
 
 
 def _parse(argv):
