@@ -33,8 +33,8 @@ TITLES = {
     "log_loss": ("Log-loss, corrupted", 1),
 }
 STEP_TEXT = (
-    "On pixels, dropout and weight decay have a step size of 0.01: by inner folds of the "
-    "first replicate's training images it is better there for both."
+    "On pixels, dropout and weight decay have a step size of 0.01, which is better there "
+    "for both by inner folds of the first replicate's training images."
 )
 REPRESENTATION_TITLES = {"features": "Frozen features", "pixels": "Pixels"}
 
@@ -216,8 +216,8 @@ def _protocol_text(result):
         "their setting on inner folds of those; they are tested on the test images, "
         f"clean and under all {len(CONDITIONS)} conditions.\n\n"
         "Frozen features are the 1,280 of EfficientNet-Lite0, trained on ImageNet, of "
-        "images enlarged to 96 x 96. Pixels are means over 2 x 2, 768 in all; all 3,072 "
-        "take three times as long.\n\n"
+        "images enlarged to 96 x 96. Pixels are means over 2 x 2, 768 in all; all "
+        "3,072 take three times as long.\n\n"
         "Accuracy under corruption is the mean over severities and corruptions: all "
         "19, or the 15 common ones. Drop is clean accuracy minus that of all 19. "
         f"{len(result.rows)} fits with their predictions took {seconds / 60:.0f} "
