@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c const
 ARGS ?=
 
 .PHONY: help test lint pima tabular ordinal speed ablation gallery agreement tail-ratio
-.PHONY: monitor onnx cold-start claims reviews sentiment-stream clean
+.PHONY: monitor onnx cold-start claims reviews sentiment-stream cifar10c clean
 
 help:
 	@echo "make test      run the tests, doctests and README examples"
@@ -26,6 +26,7 @@ help:
 	@echo "make claims    docs/claims.md: every claim of the papers, from the result tables"
 	@echo "make reviews   star ratings on frozen encoders, CR_SKLEARN_DATA; TIME_R"
 	@echo "make sentiment-stream a stream of reviews, watched; TIME_S"
+	@echo "make cifar10c  heads on CIFAR-10 of CR_SKLEARN_DATA under 19 corruptions, an hour"
 	@echo "make clean     remove the virtual environment"
 
 $(BIN)/python:
@@ -109,6 +110,10 @@ reviews: $(VENV)/.papers
 # An example of docs/examples; ARGS=--quick for fewer reviews.
 sentiment-stream: $(VENV)/.papers
 	$(BIN)/python -m docs.examples.sentiment_stream.stream $(ARGS)
+
+# ARGS=--quick for two replicates; ARGS="--official FOLDER" for the published images.
+cifar10c: $(VENV)/.papers
+	$(BIN)/python -m benchmarks.cifar10c $(ARGS)
 
 clean:
 	rm -rf $(VENV)
