@@ -12,11 +12,11 @@ CENTER, SCALE = 33.3, 78.6
 # Those of the widest table that is encoded at once; MNIST has 172 MB.
 _MAX_BYTES = 2**28
 REFERENCE = "chainzrule"
-STEPS = (0.003, 0.01, 0.03, 0.1)
+STEPS = (0.01, 0.02, 0.04, 0.08)
 # What each regulariser is tried at; step sizes are compared at the second value.
 VALUES = {
     "dreg_strength": (0.0001, 0.0003, 0.001, 0.003),
-    "weight_decay": (0.03, 0.1, 0.3, 1.0),
+    "weight_decay": (0.01, 0.03, 0.1, 0.3),
     None: (None, None),
 }
 
@@ -72,7 +72,7 @@ class Candidate(NamedTuple):
     @property
     def name(self):
         """What files of fits call it."""
-        return f"{self.family}, {self.width}, step {self.step}, value {self.value}"
+        return f"{self.family} {self.width} step {self.step} value {self.value}"
 
     def __call__(self, seed):
         family = FAMILIES[self.family]
