@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c const
 ARGS ?=
 
 .PHONY: help test lint pima tabular ordinal speed ablation gallery agreement tail-ratio
-.PHONY: monitor onnx cold-start claims reviews sentiment-stream cifar10c clean
+.PHONY: monitor onnx cold-start claims reviews sentiment-stream cifar10c mnist clean
 
 help:
 	@echo "make test      run the tests, doctests and README examples"
@@ -27,6 +27,7 @@ help:
 	@echo "make reviews   star ratings on frozen encoders, CR_SKLEARN_DATA; TIME_R"
 	@echo "make sentiment-stream a stream of reviews, watched; TIME_S"
 	@echo "make cifar10c  heads on CIFAR-10 of CR_SKLEARN_DATA under 19 corruptions, an hour"
+	@echo "make mnist     cubics and ReLUs by width on MNIST, 25 minutes on two cores"
 	@echo "make clean     remove the virtual environment"
 
 $(BIN)/python:
@@ -114,6 +115,10 @@ sentiment-stream: $(VENV)/.papers
 # ARGS=--quick for two replicates; ARGS="--official FOLDER" for the published images.
 cifar10c: $(VENV)/.papers
 	$(BIN)/python -m benchmarks.cifar10c $(ARGS)
+
+# ARGS=--quick for three widths and a fifth of the images.
+mnist: $(VENV)/.benchmarks
+	$(BIN)/python -m benchmarks.mnist $(ARGS)
 
 clean:
 	rm -rf $(VENV)

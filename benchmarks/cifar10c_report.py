@@ -33,8 +33,8 @@ TITLES = {
     "log_loss": ("Log-loss, corrupted", 1),
 }
 STEP_TEXT = (
-    "On pixels, dropout and weight decay have a step size of 0.01, which is better there "
-    "for both by inner folds of the first replicate's training images."
+    "On pixels, dropout and weight decay have a step size of 0.01, which is better "
+    "there for both by inner folds of the first replicate's training images."
 )
 REPRESENTATION_TITLES = {"features": "Frozen features", "pixels": "Pixels"}
 
