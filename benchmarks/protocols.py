@@ -299,6 +299,8 @@ def _fit_row(key, X, y, make, split, scoring, time_limit):
         with _one_thread(), warnings.catch_warnings():
             # A default number of epochs that does not suffice is part of the default.
             warnings.simplefilter("ignore", ConvergenceWarning)
+            # So is what an encoder makes of categories that few rows do not have.
+            warnings.filterwarnings("ignore", "Found unknown categories", UserWarning)
             scores = evaluate(
                 make(split.seed),
                 _take(X, train),
