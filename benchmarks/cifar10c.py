@@ -12,7 +12,6 @@ until they are tested, and choose their setting on inner folds of those.
 from benchmarks import extra_packages
 
 with extra_packages("papers"):
-    from functools import partial
     from pathlib import Path
     from typing import NamedTuple
 
@@ -21,6 +20,7 @@ with extra_packages("papers"):
     from tqdm import tqdm
 
     from benchmarks import cifar10c_report, command
+    from benchmarks.cifar10c_models import MODELS, REGULARISED
     from benchmarks.cifar10c_scores import N_BLOCKS, SCORING
     from benchmarks.corruptions import (
         CONDITIONS,
@@ -28,18 +28,11 @@ with extra_packages("papers"):
         corrupt,
     )
     from benchmarks.encoders import ImageEncoder, encoded
-    from benchmarks.heads import HEADS
     from benchmarks.images import load_cifar10, load_cifar10c
     from benchmarks.protocols import Experiment, Split
 
 ROWS = Path("reports", "cifar10c", "rows.csv")
 PACKAGES = ["cr_sklearn", "sklearn", "torch", "scipy", "PIL", "cv2"]
-MODELS = ["chainzrule", "relu", "relu_dropout", "relu_decay", "lr"]
-# Searches over many networks, which are too slow to be quick.
-SLOW_MODELS = ["relu_dropout", "relu_decay"]
-# On pixels networks with ReLU do better at this step size than at the heads' own, by
-# inner folds of the first replicate's training images.
-PIXEL_STEP = 0.01
 
 
 class Plan(NamedTuple):
@@ -84,11 +77,15 @@ def main(argv=None):
     X = dict.fromkeys(REPRESENTATIONS)
     if not args.report_only:
         X = command.loaded(represent, images, parts, official, args.jobs)
-    names = [name for name in MODELS if not (args.quick and name in SLOW_MODELS)]
+    models = {
+        name: model.make
+        for name, model in MODELS.items()
+        if not (args.quick and name in REGULARISED)
+    }
     source = "official" if args.official else "JPEG"
     protocol = f"{source}, {plan.n_train} to train, {plan.n_test} to test"
     experiments = [
-        Experiment(name, protocol, X[name], y, splits(parts), heads(name, names))
+        Experiment(name, protocol, X[name], y, splits(parts), models)
         for name in REPRESENTATIONS
     ]
     rows = command.fit(args, experiments, SCORING)
@@ -97,19 +94,6 @@ def main(argv=None):
     )
     made_by = command.made_by(args, argv, PACKAGES)
     command.report_on(args, cifar10c_report, result, made_by)
-
-
-def heads(representation, names):
-    """Models by name, as they are fitted on a representation."""
-    models = {name: HEADS[name].make for name in names}
-    if representation == "pixels":
-        for name in set(names) & set(SLOW_MODELS):
-            models[name] = partial(_at_step, name, PIXEL_STEP)
-    return models
-
-
-def _at_step(name, step, seed):
-    return HEADS[name].make(seed).set_params(estimator__learning_rate_init=step)
 
 
 def disjoint(y, n_parts, n_rows):
@@ -233,7 +217,7 @@ def _parse(argv):
         "cifar10c",
         __doc__.splitlines()[0],
         quick=f"{QUICK.replicates} replicates of {QUICK.n_train:,} training and "
-        f"{QUICK.n_test} test images, without {' and '.join(SLOW_MODELS)}",
+        f"{QUICK.n_test} test images, without {' and '.join(REGULARISED)}",
         rows=ROWS,
     )
     options.add_argument(

@@ -4,11 +4,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from benchmarks import report
-from benchmarks.cifar10c_scores import MATCHED, REFERENCE, by_condition
+from benchmarks.cifar10c_models import LABELS, MATCHED, REFERENCE
+from benchmarks.cifar10c_scores import by_condition
 from benchmarks.corruptions import CORRUPTIONS, N_SEVERITIES, corrupt
-from benchmarks.heads import HEADS
 
-LABELS = {name: model.label for name, model in HEADS.items()}
 SHOWN_SEVERITIES = [1, 3, 5]
 
 

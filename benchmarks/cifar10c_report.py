@@ -8,18 +8,15 @@ import numpy as np
 import pandas as pd
 
 from benchmarks import cifar10c_figures, report
-from benchmarks.cifar10c_figures import LABELS
+from benchmarks.cifar10c_models import LABELS, MATCHED, MODELS, REFERENCE
 from benchmarks.cifar10c_scores import (
-    MATCHED,
     METRICS,
-    REFERENCE,
     by_condition,
     by_corruption,
     comparison,
     over_corruptions,
 )
 from benchmarks.corruptions import CONDITIONS, CORRUPTIONS, N_SEVERITIES
-from benchmarks.heads import HEADS
 
 # Published advantage in mean corruption accuracy, in points (arXiv 2605.24340).
 PAPER = 2.32
@@ -32,10 +29,6 @@ TITLES = {
     "clean_log_loss": ("Log-loss, clean", 1),
     "log_loss": ("Log-loss, corrupted", 1),
 }
-STEP_TEXT = (
-    "On pixels, dropout and weight decay have a step size of 0.01, which is better "
-    "there for both by inner folds of the first replicate's training images."
-)
 REPRESENTATION_TITLES = {"features": "Frozen features", "pixels": "Pixels"}
 
 
@@ -113,7 +106,7 @@ def write(page, result, made_by, prefix=""):
         f"![{LABELS[REFERENCE]} minus {LABELS[MATCHED]}, by corruption and severity]"
         f"({prefix}differences.png)",
         f"## The corruptions\n\n![Every corruption]({prefix}examples.png)",
-        f"## Models\n\n{report.markdown(_model_table(result.rows))}\n\n{STEP_TEXT}",
+        f"## Models\n\n{report.markdown(_model_table(result.rows))}",
     ]
     page.write_text("\n\n".join(sections) + "\n", encoding="utf-8")
 
@@ -293,6 +286,6 @@ def _by_corruption_text(parts):
 
 def _model_table(rows):
     return pd.DataFrame(
-        [HEADS[name][:2] for name in rows["model"].unique()],
+        [MODELS[name][:2] for name in rows["model"].unique()],
         columns=["Model", "Settings"],
     )

@@ -6,11 +6,11 @@ from sklearn.metrics import log_loss
 from statsmodels.stats.multitest import multipletests
 
 from benchmarks import report, suite
+from benchmarks.cifar10c_models import REFERENCE
 from benchmarks.comparison import compare
 from benchmarks.corruptions import COMMON, CONDITIONS, CORRUPTIONS, N_SEVERITIES
 from benchmarks.evaluation import Scoring
 
-REFERENCE, MATCHED = "chainzrule", "relu"
 N_BLOCKS = 1 + len(CONDITIONS)
 TESTED = ["corrupted", "common", "clean", "drop", "log_loss"]
 
