@@ -32,9 +32,12 @@ class FlatAdamW:
     weight_decay : float or array-like of shape (members,)
         Decoupled: a step multiplies decayed parameters by
         ``1 - learning_rate * weight_decay``.
+    factors : list of (Parameter, float), default=()
+        Parameters whose steps are those of the learning rate times a factor; their
+        decay is not.
     """
 
-    def __init__(self, parameters, decayed, *, learning_rate, weight_decay):
+    def __init__(self, parameters, decayed, *, learning_rate, weight_decay, factors=()):
         self.parameters = list(parameters)
         self._flat = torch.cat([p.detach().flatten() for p in self.parameters])
         self._first = torch.zeros_like(self._flat)
@@ -50,6 +53,17 @@ class FlatAdamW:
             self._decay = self._by_entry(weight_decay, list(decayed))
             if self._relative is not None:
                 self._decay *= self._relative
+        for parameter, factor in factors:
+            if self._relative is None:
+                self._relative = torch.ones_like(self._flat)
+            [view] = [
+                view
+                for other, view in zip(
+                    self.parameters, self._views(self._relative), strict=True
+                )
+                if other is parameter
+            ]
+            view.mul_(factor)
         for parameter, view in zip(
             self.parameters, self._views(self._flat), strict=True
         ):

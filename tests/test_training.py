@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from cr_sklearn import _training
+from cr_sklearn import ChainzRuleClassifier, _training
 from cr_sklearn._batches import PackedBatches, Rows, member_generators
 from cr_sklearn._joint import PreparedFit, train_fits
 from cr_sklearn._optimizer import FlatAdamW
@@ -112,10 +112,11 @@ def test_optimizer_is_torchs_adamw():
     ours = [torch.nn.Parameter(torch.randn(3, 4, generator=generator)) for _ in "ab"]
     theirs = [torch.nn.Parameter(p.detach().clone()) for p in ours]
     given = {"decayed": ours[:1], "learning_rate": 0.1, "weight_decay": 0.1}
+    given["factors"] = [(ours[1], 0.5)]
     optimizer = FlatAdamW(ours, **given)
     groups = [
         {"params": theirs[:1], "weight_decay": 0.1},
-        {"params": theirs[1:], "weight_decay": 0.0},
+        {"params": theirs[1:], "weight_decay": 0.0, "lr": 0.025},
     ]
     reference = torch.optim.AdamW(groups, lr=0.05, betas=(0.9, 0.95))
     for step in range(6):
@@ -128,6 +129,18 @@ def test_optimizer_is_torchs_adamw():
         optimizer.step([parameter.grad for parameter in theirs], 0.5)
         reference.step()
         torch.testing.assert_close(ours, theirs)
+
+
+def test_networks_of_many_inputs_do_not_run_away():
+    """Embeddings and pixels have hundreds of columns; the defaults must train there."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((600, 500))
+    y = X[:, :20].sum(axis=1) > 0
+    model = ChainzRuleClassifier(
+        dreg_strength=0.02, n_bins=0, max_iter=5, random_state=0
+    ).fit(X, y)
+    # That of a guess, which log(2) is, is what a network that runs away exceeds.
+    assert max(model.loss_curve_) < 1.0
 
 
 @pytest.mark.parametrize("stream", ["exact", "projected"])
