@@ -121,7 +121,7 @@ def publish(folder, result, made_by):
 def official_table(result):
     """One row per model, one column per encoder, the largest fraction."""
     rows = result.largest
-    table = report.summary(_in_percent(rows), ["accuracy"], ["model", "dataset"])
+    table = report.summary(in_percent(rows), ["accuracy"], ["model", "dataset"])
     names = [name for name in MODELS if name in set(rows["model"])]
     columns = {"Model": [LABELS[name] for name in names]}
     for encoder in rows["dataset"].unique():
@@ -170,11 +170,11 @@ def comparisons(rows):
     return tests.assign(encoder=MAIN_ENCODER, n_splits=rows["repeat"].nunique())
 
 
-def difference_table(tests):
+def difference_table(tests, labels):
     """Tests in one metric as texts."""
     return pd.DataFrame(
         {
-            "Against": [LABELS[name] for name in tests["model"]],
+            "Against": [labels[name] for name in tests["model"]],
             "Difference": [
                 f"{mean:+.4f} [{low:+.4f}, {high:+.4f}]"
                 for mean, low, high in tests[["difference", "low", "high"]].to_numpy()
@@ -209,6 +209,11 @@ def papers_p():
     return table.assign(
         p_published=PAPER["p"], p_bonferroni=min(1.0, N_TESTS * PAPER["p"])
     )
+
+
+def in_percent(rows):
+    """Fits with their accuracy in percent."""
+    return rows.assign(accuracy=100 * rows["accuracy"])
 
 
 def figures(folder, prefix, result):
@@ -281,7 +286,7 @@ def _protocol_text(result):
 
 
 def _published_text(result):
-    rows = _in_percent(result.largest)
+    rows = in_percent(result.largest)
     own = rows[rows["model"] == REFERENCE].groupby("dataset", sort=False)["accuracy"]
     lines = [
         ("RNTN, Socher et al. 2013, all phrases", f"{RNTN:.2f}"),
@@ -342,13 +347,9 @@ def _resampled_text(result):
         "table."
     )
     for metric, part in comparisons(rows).groupby("metric", sort=False):
-        table = report.markdown(difference_table(part))
+        table = report.markdown(difference_table(part, LABELS))
         text += f"\n\n### {suite_report.TITLES[metric]}\n\n{table}"
     return text
-
-
-def _in_percent(rows):
-    return rows.assign(accuracy=100 * rows["accuracy"])
 
 
 def _percent(share, digits=0):

@@ -1,0 +1,190 @@
+"""What the benchmark of fine-tuned SST-5 reports: its tables and its figure."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+
+from benchmarks import report
+from benchmarks.comparison import compare
+from benchmarks.sst5_report import (
+    DIGITS,
+    ENCODERS,
+    METRICS,
+    TESTED,
+    difference_table,
+    in_percent,
+)
+from benchmarks.suite_report import TITLES
+
+REFERENCE = "chainzrule"
+LABELS = {
+    REFERENCE: "ChainzRule head",
+    "mlp": "MLP head (ReLU)",
+    "linear": "Linear head",
+}
+# Accuracy in percent of arXiv 2605.24340, one figure each.
+PAPER = {"BERT with a ChainzRule head": 55.79, "BERT-base, linear head": 54.9}
+
+
+class Result(NamedTuple):
+    """Fits of one transformer, and the settings of all of them."""
+
+    rows: pd.DataFrame
+    settings: dict
+
+    @property
+    def main_rows(self):
+        """All of them."""
+        return self.rows
+
+    @property
+    def paired(self):
+        """Fits of the seeds that all heads have."""
+        n_heads = self.rows.groupby("repeat")["model"].transform("nunique")
+        return self.rows[n_heads == self.rows["model"].nunique()]
+
+
+def write(page, result, made_by, prefix=""):
+    """Write the report and its figure.
+
+    Parameters
+    ----------
+    page : Path
+    result : Result
+    made_by : str
+        Command, versions, machine and date.
+    prefix : str, default=""
+        Of the figure's path, relative to the page.
+    """
+    _draw(result.rows).savefig(Path(page.parent, f"{prefix}heads.png"))
+    plt.close("all")
+    sections = [
+        f"# SST-5, fine-tuned\n\nMade by `{made_by}`",
+        _protocol_text(result),
+        "## Heads\n\n"
+        + report.markdown(score_table(result.rows))
+        + f"\n\n![Accuracy of every seed, by head]({prefix}heads.png)",
+        _differences_text(result.paired),
+        _published_text(result.rows),
+    ]
+    page.write_text("\n\n".join(sections) + "\n", encoding="utf-8")
+
+
+def terminal(result):
+    """The table as plain text."""
+    return report.terminal(score_table(result.rows))
+
+
+def publish(folder, result, made_by):
+    """Write the numbers of the tables as small CSV files."""
+    by = ["dataset", "model", "n_train", "n_test"]
+    scores = report.summary(result.rows, METRICS, by)
+    seconds = result.rows.groupby(by, sort=False)["fit_seconds"].median()
+    scores = scores.join(seconds).reset_index().rename(columns={"dataset": "encoder"})
+    rows = result.paired
+    tests = comparisons(rows).assign(n_seeds=rows["repeat"].nunique())
+    for name, table in {"scores": scores, "comparisons": tests}.items():
+        report.write_csv(table, Path(folder, f"sst5_finetune_{name}.csv"), made_by)
+
+
+def score_table(rows):
+    """Scores by head, mean and sd over the seeds; accuracy in percent."""
+    table = report.summary(in_percent(rows), METRICS)
+    columns = {"Model": [LABELS[name] for name in table.index]}
+    for metric in METRICS:
+        digits = 2 if metric == "accuracy" else DIGITS[metric]
+        title = "Accuracy, %" if metric == "accuracy" else TITLES[metric]
+        columns[title] = report.mean_sd(table, metric, digits)
+    seconds = rows.groupby("model")["fit_seconds"].median().loc[table.index]
+    columns["Fit s"] = seconds.map("{:.0f}".format).tolist()
+    return pd.DataFrame(columns)
+
+
+def comparisons(rows):
+    """Paired t-tests of the reference over the seeds.
+
+    The training part is the same for all seeds, so nothing is to be corrected for.
+    """
+    return compare(rows, REFERENCE, TESTED, test_to_train=0.0)
+
+
+def _draw(rows):
+    names = [name for name in LABELS if name in set(rows["model"])]
+    figure, [ax] = report.new_figure(1, (7, 0.4 * len(names) + 1.4))
+    scores = 100 * rows.pivot(index="repeat", columns="model", values="accuracy")
+    heights = range(len(names))
+    for _, seed in scores[names].iterrows():
+        ax.plot(seed, heights, color=report.PLAIN, lw=0.8, alpha=0.35, zorder=1)
+    for height, name in zip(heights, names, strict=True):
+        colour = report.HIGHLIGHT if name == REFERENCE else report.PLAIN
+        ax.plot(
+            scores[name], [height] * len(scores), "o", color=colour, ms=4, alpha=0.6
+        )
+        ax.plot(scores[name].mean(), height, "|", color=colour, ms=22, mew=2)
+    report.name_rows(ax, names, LABELS, REFERENCE)
+    ax.grid(axis="x", alpha=0.3)
+    ax.set_xlabel("Accuracy on the test part, %; bars: mean; lines join a seed's fits")
+    return figure
+
+
+def _protocol_text(result):
+    rows, given = result.rows, result.settings
+    encoder = rows["dataset"].iloc[0]
+    return (
+        f"{ENCODERS.get(encoder, encoder)}, all of its weights trained together with "
+        f"the head, on {rows['n_train'].max():,} training sentences of the Stanford "
+        f"Sentiment Treebank with five classes; {rows['n_test'].max():,} test "
+        "sentences, both as published. Every head gets the mean of the last states "
+        "over the tokens, scaled for each sentence, and is a network of our core: the "
+        "linear map alone, or two hidden layers of 32 beside it, of ReLU or of cubic "
+        "polynomials. The ChainzRule head is penalised by DREG with strength "
+        f"{given['dreg_strength']:.4f} (10^-2.5, that of arXiv 2606.23942), of its "
+        "layers' Jacobians with respect to the encoded sentence; the penalty trains "
+        "head and transformer. AdamW with step sizes of "
+        f"{given['learning_rate']:g} for the transformer and "
+        f"{given['head_learning_rate']:g} for the head, linear warm-up over a tenth of "
+        f"the steps and linear decay, {given['n_epochs']} epochs, batches of "
+        f"{given['batch_size']} sentences of similar length, bfloat16 where autocast "
+        "allows it. Settings were fixed beforehand and are the same for all heads; the "
+        "dev part is not used. Heads of one seed have the same batches and the same "
+        f"dropout. All {len(rows)} fits, on one thread each, took "
+        f"{rows['fit_seconds'].sum() / 60:.0f} core-minutes."
+    )
+
+
+def _differences_text(rows):
+    n_seeds = rows["repeat"].nunique()
+    title = "## ChainzRule head against the others\n\n"
+    if n_seeds < 2:
+        return f"{title}With one seed there is nothing to test."
+    n_test = int(rows["n_test"].max())
+    accuracy = rows["accuracy"].mean()
+    error = 100 * np.sqrt(accuracy * (1 - accuracy) / n_test)
+    text = (
+        f"{title}ChainzRule minus the other, paired by seed: mean difference with its "
+        f"95 % interval and two-sided p of the t-test over {n_seeds} seeds, and p "
+        "after Holm's correction for the heads of the table. The test knows of the "
+        "seeds alone. Of the choice of sentences: the standard error of one accuracy "
+        f"on {n_test:,} test sentences is {error:.2f} points."
+    )
+    for metric, part in comparisons(rows).groupby("metric", sort=False):
+        table = report.markdown(difference_table(part, LABELS))
+        text += f"\n\n### {TITLES[metric]}\n\n{table}"
+    return text
+
+
+def _published_text(rows):
+    encoder = rows["dataset"].iloc[0]
+    lines = [(f"{name}, arXiv 2605.24340", f"{v:.2f}") for name, v in PAPER.items()]
+    for name, values in in_percent(rows).groupby("model", sort=False)["accuracy"]:
+        text = report.format_mean_sd(values.mean(), values.std(), 2)
+        label = f"{ENCODERS.get(encoder, encoder)}, {LABELS[name]}, here"
+        lines.append((label, text))
+    return (
+        "## Next to published figures\n\nThe paper's backbone is BERT-base, of 110 "
+        "million parameters; accuracies can be compared within a backbone alone.\n\n"
+        + report.markdown(pd.DataFrame(lines, columns=["Model", "Accuracy, %"]))
+    )
