@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c const
 ARGS ?=
 
 .PHONY: help test lint pima tabular ordinal speed ablation gallery agreement
-.PHONY: tail-ratio monitor onnx clean
+.PHONY: tail-ratio monitor onnx sst5 sst5-finetune clean
 
 help:
 	@echo "make test      run the tests, doctests and README examples"
@@ -22,6 +22,8 @@ help:
 	@echo "make tail-ratio what tau is, of which gradient, and what it finds"
 	@echo "make monitor   false alarms, detection and cost of the production monitor"
 	@echo "make onnx      exported models against Python: numbers, and time of one row"
+	@echo "make sst5      SST-5 sentences of CR_SKLEARN_DATA, frozen encoders, TIME1"
+	@echo "make sst5-finetune  the same with a transformer trained end to end, TIME2"
 	@echo "make clean     remove the virtual environment"
 
 $(BIN)/python:
@@ -90,6 +92,14 @@ monitor: $(VENV)/.benchmarks
 # On Pima alone without CR_SKLEARN_DATA.
 onnx: $(VENV)/.benchmarks
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.onnx_runtime $(ARGS)
+
+# ARGS=--quick for MiniLM and a tenth of the sentences.
+sst5: $(VENV)/.papers
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.sst5 $(ARGS)
+
+# ARGS="--model mpnet" for another transformer.
+sst5-finetune: $(VENV)/.papers
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.sst5_finetune $(ARGS)
 
 clean:
 	rm -rf $(VENV)

@@ -49,7 +49,7 @@ class FineTunedClassifier(ClassifierMixin, BaseEstimator):
         Largest step size of AdamW for the transformer.
     head_learning_rate : float, default=1e-3
         That for the head.
-    n_epochs : int, default=3
+    n_epochs : int, default=2
     batch_size : int, default=32
     max_length : int, default=128
         Tokens of a text that are read.
@@ -69,7 +69,7 @@ class FineTunedClassifier(ClassifierMixin, BaseEstimator):
         dreg_strength=10**-2.5,
         learning_rate=5e-5,
         head_learning_rate=1e-3,
-        n_epochs=3,
+        n_epochs=2,
         batch_size=32,
         max_length=128,
         progress=False,

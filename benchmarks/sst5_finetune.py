@@ -2,44 +2,96 @@
 
 ``python -m benchmarks.sst5_finetune`` reads the folder that CR_SKLEARN_DATA names, fits
 what is not yet recorded in ``reports/sst5_finetune/rows.csv``, writes ``report.md``
-with a figure there, and prints the table. Nothing is chosen: settings are the same for
-all heads and fixed beforehand.
+with a figure there, and prints the table. The settings of every head are chosen first,
+on the official dev part, among as many as of the others.
 """
 
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from benchmarks import extra_packages
 
 with extra_packages("papers"):
+    import numpy as np
+    from sklearn.model_selection import ParameterGrid
+
     from benchmarks import command, sst5, sst5_finetune_report
-    from benchmarks.finetuning import HEADS, FineTunedClassifier
+    from benchmarks.finetuning import FineTunedClassifier
     from benchmarks.ordinal_scores import RANKS
     from benchmarks.protocols import Experiment
+    from benchmarks.sst5_finetune_report import CHOICE, OFFICIAL
 
 PACKAGES = ["cr_sklearn", "sklearn", "torch", "transformers"]
 ROWS = Path("reports", "sst5_finetune", "rows.csv")
 MODEL = "minilm"
-SEEDS, QUICK_SEEDS = 5, 1
-QUICK_FRACTION = 0.05
+# What is chosen; the rest is the same for all heads and fixed beforehand. The larger
+# strength is that of arXiv 2606.23942.
+GRIDS = {
+    "chainzrule": ParameterGrid(
+        {
+            "dreg_strength": [10**-3.5, 10**-2.5],
+            "head_learning_rate": [0.001, 0.003],
+        }
+    ),
+    "mlp": ParameterGrid({"head_learning_rate": [0.0003, 0.001, 0.003, 0.01]}),
+    "linear": ParameterGrid({"head_learning_rate": [0.0003, 0.001, 0.003, 0.01]}),
+}
 
 
-def experiments(sentences, model, n_seeds, fraction):
-    """Every head with every seed, on the official parts.
+class Plan(NamedTuple):
+    """How much is run: seeds, and shares of the training part."""
 
-    Parameters
-    ----------
-    sentences : Sentences
-        See :mod:`benchmarks.sst5`.
-    model : str
-        Name or folder of the transformer.
-    n_seeds : int
-    fraction : float
-        Of the training sentences.
+    seeds: int
+    fraction: float
+    fraction_of_choice: float
+
+
+FULL, QUICK = Plan(5, 1.0, 0.25), Plan(1, 0.05, 0.02)
+
+
+def candidates(model):
+    """Makers of every head with all of its settings, by what rows call them."""
+    return {
+        _name(head, settings): partial(_make, head, model, tuple(settings.items()))
+        for head, grid in GRIDS.items()
+        for settings in grid
+    }
+
+
+def choice(sentences, model, fraction):
+    """All candidates on a part of the training sentences, tested on the dev part."""
+    n_dev = len(sentences.y) - sentences.n_test
+    dev = np.arange(sentences.n_train, n_dev)
+    splits = sst5.official_splits(sentences, 1, (fraction,))
+    splits = [split._replace(test=dev) for split in splits]
+    makers = candidates(model)
+    return Experiment(model, CHOICE, sentences.texts, sentences.y, splits, makers)
+
+
+def chosen(rows):
+    """Candidates of least log-loss, by head, among the fits of :func:`choice`.
+
+    Raises
+    ------
+    ValueError
+        If some of them are missing.
     """
+    losses = rows.set_index("model")["log_loss"]
+    missing = [name for name in candidates(MODEL) if name not in losses]
+    if missing:
+        raise ValueError(f"There are no fits on the dev part of: {'; '.join(missing)}.")
+    return {
+        head: losses[[_name(head, settings) for settings in grid]].idxmin()
+        for head, grid in GRIDS.items()
+    }
+
+
+def comparison(sentences, model, n_seeds, fraction, names):
+    """Every head as it was chosen with every seed, on the official parts."""
     splits = sst5.official_splits(sentences, n_seeds, (fraction,))
-    heads = {head: partial(_make, head, model) for head in HEADS}
-    return [Experiment(model, "official", sentences.texts, sentences.y, splits, heads)]
+    makers = {head: candidates(model)[name] for head, name in names.items()}
+    return Experiment(model, OFFICIAL, sentences.texts, sentences.y, splits, makers)
 
 
 def main(argv=None):
@@ -54,26 +106,34 @@ def main(argv=None):
         default=MODEL,
         help="minilm, mpnet, or the name or folder of a Hugging Face model",
     )
-    options.add_argument("--seeds", type=int, help=f"fits of every head ({SEEDS})")
+    options.add_argument("--seeds", type=int, help=f"fits of every head ({FULL.seeds})")
     args = command.parse(options, argv)
     if args.seeds is not None and args.seeds < 1:
         options.error(f"--seeds must be at least 1, got {args.seeds}")
     if args.publish and (args.seeds or args.model != MODEL):
         options.error("--publish is for the full run, without --model and --seeds")
-    n_seeds = args.seeds or (QUICK_SEEDS if args.quick else SEEDS)
-    fraction = QUICK_FRACTION if args.quick else 1.0
+    plan = QUICK if args.quick else FULL
     sentences = command.loaded(sst5.load)
-    rows = command.fit(
-        args, experiments(sentences, args.model, n_seeds, fraction), RANKS
+    first = choice(sentences, args.model, plan.fraction_of_choice)
+    tried = command.fit(args, [first], RANKS)
+    names = command.loaded(chosen, tried)
+    second = comparison(
+        sentences, args.model, args.seeds or plan.seeds, plan.fraction, names
     )
-    settings = FineTunedClassifier().get_params()
-    result = sst5_finetune_report.Result(rows, settings)
+    rows = command.fit(args, [second], RANKS)
+    result = sst5_finetune_report.Result(
+        rows, tried, names, FineTunedClassifier().get_params()
+    )
     made_by = command.made_by(args, argv, PACKAGES)
     command.report_on(args, sst5_finetune_report, result, made_by)
 
 
-def _make(head, model, seed):
-    return FineTunedClassifier(head, model=model, random_state=seed)
+def _name(head, settings):
+    return ", ".join([head, *(f"{key} {v:.4g}" for key, v in settings.items())])
+
+
+def _make(head, model, settings, seed):
+    return FineTunedClassifier(head, model=model, random_state=seed, **dict(settings))
 
 
 if __name__ == "__main__":

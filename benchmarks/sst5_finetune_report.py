@@ -20,6 +20,7 @@ from benchmarks.sst5_report import (
 from benchmarks.suite_report import TITLES
 
 REFERENCE = "chainzrule"
+CHOICE, OFFICIAL = "choice", "official"
 LABELS = {
     REFERENCE: "ChainzRule head",
     "mlp": "MLP head (ReLU)",
@@ -30,9 +31,23 @@ PAPER = {"BERT with a ChainzRule head": 55.79, "BERT-base, linear head": 54.9}
 
 
 class Result(NamedTuple):
-    """Fits of one transformer, and the settings of all of them."""
+    """Fits of one transformer.
+
+    Attributes
+    ----------
+    rows : DataFrame
+        Fits that the heads are compared by.
+    tried : DataFrame
+        Fits that were tested on the dev part.
+    chosen : dict
+        The best of them, by head.
+    settings : dict
+        What was not chosen.
+    """
 
     rows: pd.DataFrame
+    tried: pd.DataFrame
+    chosen: dict
     settings: dict
 
     @property
@@ -69,6 +84,10 @@ def write(page, result, made_by, prefix=""):
         + f"\n\n![Accuracy of every seed, by head]({prefix}heads.png)",
         _differences_text(result.paired),
         _published_text(result.rows),
+        "## Choice on the dev part\n\nWith "
+        f"{result.tried['n_train'].max():,} training sentences and one seed. The "
+        "settings of least log-loss are chosen.\n\n"
+        + report.markdown(choice_table(result)),
     ]
     page.write_text("\n\n".join(sections) + "\n", encoding="utf-8")
 
@@ -86,7 +105,10 @@ def publish(folder, result, made_by):
     scores = scores.join(seconds).reset_index().rename(columns={"dataset": "encoder"})
     rows = result.paired
     tests = comparisons(rows).assign(n_seeds=rows["repeat"].nunique())
-    for name, table in {"scores": scores, "comparisons": tests}.items():
+    tried = result.tried[["model", "n_train", "n_test", "accuracy", "log_loss"]]
+    tried = tried.assign(chosen=tried["model"].isin(result.chosen.values()))
+    tables = {"scores": scores, "comparisons": tests, "choice": tried}
+    for name, table in tables.items():
         report.write_csv(table, Path(folder, f"sst5_finetune_{name}.csv"), made_by)
 
 
@@ -101,6 +123,21 @@ def score_table(rows):
     seconds = rows.groupby("model")["fit_seconds"].median().loc[table.index]
     columns["Fit s"] = seconds.map("{:.0f}".format).tolist()
     return pd.DataFrame(columns)
+
+
+def choice_table(result):
+    """Candidates of every head with their scores on the dev part."""
+    names = result.tried["model"]
+    return pd.DataFrame(
+        {
+            "Head and settings": names,
+            "Log-loss": result.tried["log_loss"].map("{:.4f}".format),
+            "Accuracy": result.tried["accuracy"].map("{:.4f}".format),
+            "Chosen": [
+                "yes" if name in result.chosen.values() else "no" for name in names
+            ],
+        }
+    )
 
 
 def comparisons(rows):
@@ -132,6 +169,7 @@ def _draw(rows):
 
 def _protocol_text(result):
     rows, given = result.rows, result.settings
+    seconds = pd.concat([rows["fit_seconds"], result.tried["fit_seconds"]])
     encoder = rows["dataset"].iloc[0]
     return (
         f"{ENCODERS.get(encoder, encoder)}, all of its weights trained together with "
@@ -140,18 +178,17 @@ def _protocol_text(result):
         "sentences, both as published. Every head gets the mean of the last states "
         "over the tokens, scaled for each sentence, and is a network of our core: the "
         "linear map alone, or two hidden layers of 32 beside it, of ReLU or of cubic "
-        "polynomials. The ChainzRule head is penalised by DREG with strength "
-        f"{given['dreg_strength']:.4f} (10^-2.5, that of arXiv 2606.23942), of its "
-        "layers' Jacobians with respect to the encoded sentence; the penalty trains "
-        "head and transformer. AdamW with step sizes of "
-        f"{given['learning_rate']:g} for the transformer and "
-        f"{given['head_learning_rate']:g} for the head, linear warm-up over a tenth of "
+        "polynomials. The ChainzRule head is penalised by DREG, of its layers' "
+        "Jacobians with respect to the encoded sentence; the penalty trains head and "
+        "transformer. Settings of every head, the same number for each, are chosen on "
+        "the dev part, see below. The rest was fixed beforehand and is the same for "
+        f"all heads: AdamW with a step size of {given['learning_rate']:g} for the "
+        "transformer, warm-up over a tenth of "
         f"the steps and linear decay, {given['n_epochs']} epochs, batches of "
         f"{given['batch_size']} sentences of similar length, bfloat16 where autocast "
-        "allows it. Settings were fixed beforehand and are the same for all heads; the "
-        "dev part is not used. Heads of one seed have the same batches and the same "
-        f"dropout. All {len(rows)} fits, on one thread each, took "
-        f"{rows['fit_seconds'].sum() / 60:.0f} core-minutes."
+        "allows it. Heads of one seed have the same batches and the same dropout. All "
+        f"{len(seconds)} fits, on one thread each, took {seconds.sum() / 60:.0f} "
+        "core-minutes."
     )
 
 

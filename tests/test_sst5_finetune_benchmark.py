@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose
 
 pytest.importorskip("transformers")
 
-from benchmarks import sst5_finetune_report
+from benchmarks import sst5_finetune, sst5_finetune_report
 from benchmarks.finetuning import HEADS, FineTunedClassifier
 from benchmarks.ordinal_scores import RANKS
 from cr_sklearn.nn import PackedNetwork, dreg
@@ -117,6 +117,17 @@ def test_strength_reduces_what_the_head_leans_on(folder, reviews):
     assert norms[1] < 0.5 * norms[0]
 
 
+def test_every_head_has_as_many_candidates_and_the_best_is_chosen():
+    """More tries are a better result; and a loss is best when it is least."""
+    names = list(sst5_finetune.candidates("minilm"))
+    counts = [sum(name.startswith(f"{head},") for name in names) for head in HEADS]
+    assert counts == [4, 4, 4]
+    rows = pd.DataFrame({"model": names, "log_loss": [2.0, 1.0, 3.0, 4.0] * 3})
+    assert list(sst5_finetune.chosen(rows).values()) == names[1::4]
+    with pytest.raises(ValueError, match=f"dev part of: {names[-1]}"):
+        sst5_finetune.chosen(rows[:-1])
+
+
 def test_report_pairs_seeds_and_says_how_it_was_made(tmp_path):
     """A seed that one head lacks can't be compared."""
     rng = np.random.default_rng(0)
@@ -137,7 +148,9 @@ def test_report_pairs_seeds_and_says_how_it_was_made(tmp_path):
     ]
     rows = pd.DataFrame(lines[:-1])
     settings = FineTunedClassifier().get_params()
-    result = sst5_finetune_report.Result(rows, settings)
+    tried = pd.DataFrame(lines).assign(model=["a", "b", "c", "d"] * 3)
+    chosen = dict.fromkeys(HEADS, "b")
+    result = sst5_finetune_report.Result(rows, tried, chosen, settings)
     assert result.paired["repeat"].unique().tolist() == [0, 1, 2]
     sst5_finetune_report.write(tmp_path / "report.md", result, "the command")
     sst5_finetune_report.publish(tmp_path, result, "the command")
@@ -145,6 +158,8 @@ def test_report_pairs_seeds_and_says_how_it_was_made(tmp_path):
     assert "Made by `the command`" in text
     assert "](heads.png)" in text
     tables = sorted(path.stem for path in tmp_path.glob("*.csv"))
-    assert tables == ["sst5_finetune_comparisons", "sst5_finetune_scores"]
+    assert tables == [
+        f"sst5_finetune_{name}" for name in ("choice", "comparisons", "scores")
+    ]
     tests = pd.read_csv(tmp_path / "sst5_finetune_comparisons.csv", comment="#")
     assert set(tests["n_seeds"]) == {3}
