@@ -42,7 +42,7 @@ class Result(NamedTuple):
     chosen : dict
         The best of them, by head.
     settings : dict
-        What was not chosen.
+        Those that were not chosen.
     """
 
     rows: pd.DataFrame
@@ -86,7 +86,7 @@ def write(page, result, made_by, prefix=""):
         _published_text(result.rows),
         "## Choice on the dev part\n\nWith "
         f"{result.tried['n_train'].max():,} training sentences and one seed. The "
-        "settings of least log-loss are chosen.\n\n"
+        "values of least log-loss are chosen.\n\n"
         + report.markdown(choice_table(result)),
     ]
     page.write_text("\n\n".join(sections) + "\n", encoding="utf-8")
@@ -130,7 +130,7 @@ def choice_table(result):
     names = result.tried["model"]
     return pd.DataFrame(
         {
-            "Head and settings": names,
+            "Head and value": names,
             "Log-loss": result.tried["log_loss"].map("{:.4f}".format),
             "Accuracy": result.tried["accuracy"].map("{:.4f}".format),
             "Chosen": [
@@ -180,10 +180,12 @@ def _protocol_text(result):
         "linear map alone, or two hidden layers of 32 beside it, of ReLU or of cubic "
         "polynomials. The ChainzRule head is penalised by DREG, of its layers' "
         "Jacobians with respect to the encoded sentence; the penalty trains head and "
-        "transformer. Settings of every head, the same number for each, are chosen on "
-        "the dev part, see below. The rest was fixed beforehand and is the same for "
-        f"all heads: AdamW with a step size of {given['learning_rate']:g} for the "
-        "transformer, warm-up over a tenth of "
+        "transformer. One setting of every head is chosen on the dev part, from as "
+        "many values as of the others: of ChainzRule's the strength of DREG, of the "
+        "others the step size of the head, which is "
+        f"{given['head_learning_rate']:g} for ChainzRule's. The rest was fixed "
+        "beforehand and is the same for all heads: AdamW with a step size of "
+        f"{given['learning_rate']:g} for the transformer, warm-up over a tenth of "
         f"the steps and linear decay, {given['n_epochs']} epochs, batches of "
         f"{given['batch_size']} sentences of similar length, bfloat16 where autocast "
         "allows it. Heads of one seed have the same batches and the same dropout. All "
