@@ -16,12 +16,12 @@ from benchmarks.comparison import (
 from benchmarks.models import MODELS
 from benchmarks.pima_claims import (
     NETWORKS,
-    PAPER,
     REFERENCE,
     at_every_fraction,
     claims,
     goals,
 )
+from benchmarks.published import PIMA
 
 LABELS = {name: model.label for name, model in MODELS.items()}
 METRICS = ["accuracy", "balanced_accuracy", "roc_auc", "log_loss", "brier", "tau"]
@@ -212,11 +212,11 @@ def _draw_leakage(rows, order):
         leaky, heights, "o", mfc="white", mec=report.PLAIN, label="with label leakage"
     )
     ax.axvline(
-        PAPER["mean"] / 100,
+        PIMA["mean"] / 100,
         color=report.HIGHLIGHT,
         lw=1.2,
         ls=":",
-        label=f"published for ChainzRule: {PAPER['mean']} %",
+        label=f"published for ChainzRule: {PIMA['mean']} %",
     )
     report.name_rows(ax, order, LABELS, REFERENCE)
     ax.grid(axis="x", alpha=0.3)

@@ -200,9 +200,9 @@ def recorded(experiments, path, scoring=CLASSES):
     """Rows of these experiments that the file holds, in the experiments' order."""
     rows = read_rows(path, scoring)
     position = {key: i for i, key in enumerate(_tasks(experiments))}
-    rows["order"] = [position.get(_key(row), -1) for row in rows.to_dict("records")]
-    rows = rows[rows["order"] >= 0].drop_duplicates("order").sort_values("order")
-    return rows.drop(columns="order").reset_index(drop=True)
+    found = [position.get(_key(row), -1) for row in rows.to_dict("records")]
+    found, first = np.unique(found, return_index=True)
+    return rows.iloc[first[found >= 0]].reset_index(drop=True)
 
 
 def recorded_elsewhere(path, protocol, datasets, models):
@@ -306,6 +306,8 @@ def _fit_row(key, X, y, make, split, scoring, time_limit):
         with _one_thread(), warnings.catch_warnings():
             # A default number of epochs that does not suffice is part of the default.
             warnings.simplefilter("ignore", ConvergenceWarning)
+            # So is what an encoder makes of categories that few rows do not have.
+            warnings.filterwarnings("ignore", "Found unknown categories", UserWarning)
             scores = evaluate(
                 make(split.seed),
                 _take(X, train),

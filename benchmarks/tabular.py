@@ -58,7 +58,7 @@ def main(argv=None):
         ROWS,
     )
     args = suite_command.parse(about, argv)
-    selected, tables = suite_command.prepared(args, about, _load)
+    selected, tables = suite_command.prepared(args, about, load)
     protocol = suite_command.protocol(args)
     experiments = suite.experiments(
         tables,
@@ -78,7 +78,8 @@ def main(argv=None):
     command.report_on(args, tabular_report, result, made_by)
 
 
-def _load(folder, name, max_rows):
+def load(folder, name, max_rows):
+    """A data set without the columns that are known only after its target."""
     return suite.load(folder, name, max_rows, WITHOUT.get(name, ()))
 
 
