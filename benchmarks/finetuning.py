@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from tqdm import tqdm
 
 from benchmarks.encoders import load_transformer, mean_state
+from benchmarks.published import STRENGTH
 from cr_sklearn.nn import CrossEntropy, PackedNetwork, dreg
 
 # Hidden layers and activation of each head; all have a linear map beside them that
@@ -43,7 +44,7 @@ class FineTunedClassifier(ClassifierMixin, BaseEstimator):
     head : {"chainzrule", "mlp", "linear"}, default="chainzrule"
     model : str, default="minilm"
         See :class:`~benchmarks.encoders.SentenceEncoder`.
-    dreg_strength : float, default=10**-2.5
+    dreg_strength : float, default=:data:`~benchmarks.published.STRENGTH`
         Weight :math:`\lambda` of the penalty of the "chainzrule" head.
     learning_rate : float, default=5e-5
         Largest step size of AdamW for the transformer.
@@ -66,7 +67,7 @@ class FineTunedClassifier(ClassifierMixin, BaseEstimator):
         head="chainzrule",
         *,
         model="minilm",
-        dreg_strength=10**-2.5,
+        dreg_strength=STRENGTH,
         learning_rate=5e-5,
         head_learning_rate=1e-3,
         n_epochs=2,
