@@ -7,7 +7,8 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c const
 ARGS ?=
 
 .PHONY: help test lint pima tabular ordinal speed ablation gallery agreement tail-ratio
-.PHONY: monitor onnx cold-start claims reviews sentiment-stream cifar10c mnist clean
+.PHONY: monitor onnx cold-start claims reviews sentiment-stream cifar10c mnist sst5
+.PHONY: sst5-finetune clean
 
 help:
 	@echo "make test      run the tests, doctests and README examples"
@@ -28,6 +29,8 @@ help:
 	@echo "make sentiment-stream a stream of reviews, watched; TIME_S"
 	@echo "make cifar10c  heads on CIFAR-10 of CR_SKLEARN_DATA under 19 corruptions, an hour"
 	@echo "make mnist     cubics and ReLUs by width on MNIST, 25 minutes on two cores"
+	@echo "make sst5      SST-5 sentences of CR_SKLEARN_DATA, frozen encoders, TIME1"
+	@echo "make sst5-finetune  the same with a transformer trained end to end, TIME2"
 	@echo "make clean     remove the virtual environment"
 
 $(BIN)/python:
@@ -119,6 +122,14 @@ cifar10c: $(VENV)/.papers
 # ARGS=--quick for three widths and a fifth of the images.
 mnist: $(VENV)/.benchmarks
 	$(BIN)/python -m benchmarks.mnist $(ARGS)
+
+# ARGS=--quick for MiniLM and a tenth of the sentences.
+sst5: $(VENV)/.papers
+	$(BIN)/python -m benchmarks.sst5 $(ARGS)
+
+# ARGS="--model mpnet" for another transformer.
+sst5-finetune: $(VENV)/.papers
+	$(BIN)/python -m benchmarks.sst5_finetune $(ARGS)
 
 clean:
 	rm -rf $(VENV)

@@ -45,6 +45,11 @@ def load_sst5():
     }
 
 
+def count_sst5_phrases():
+    """Distinct labelled phrases of the training sentences' trees, RNTN's rows."""
+    return len(pd.read_csv(data_file("sst5/sst5_train_phrases.csv.gz")))
+
+
 def _yelp():
     table = pd.read_csv(data_file("yelp10k/yelp10k.csv.gz"), keep_default_na=False)
     return table["text"], table["stars"]
