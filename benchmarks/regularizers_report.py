@@ -123,8 +123,7 @@ def regimes(table):
     alike = found.groupby(["regime", "activation"])["accuracy"]
     found["place"] = alike.rank(ascending=False)
     none = found.xs("none", level="regularizer")["accuracy"]
-    found = found.reset_index(level="regularizer")
-    found["above_none"] = found["accuracy"] - none
+    found["above_none"] = found["accuracy"] - found.join(none.rename("none"))["none"]
     return found.reset_index()
 
 
@@ -194,8 +193,9 @@ def claims(result):
     """
     table = scores(result.rows)
     ours = regimes(table).set_index(["regime", "activation", "regularizer"])
-    places = ours["place"].astype(int)
+    places = ours["place"].astype(int).sort_index()
     against = comparisons(table).set_index(["regime", "activation", "unit"])
+    against = against.sort_index()
     lines = [
         _first_claim(places, against, "overall"),
         _first_claim(places, against, "clean"),
