@@ -6,8 +6,9 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 ARGS ?=
 
-.PHONY: help test lint pima tabular ordinal speed ablation gallery agreement
-.PHONY: tail-ratio monitor onnx cold-start claims clean
+.PHONY: help test lint pima tabular ordinal speed ablation gallery agreement tail-ratio
+.PHONY: monitor onnx cold-start claims reviews sentiment-stream cifar10c mnist sst5
+.PHONY: sst5-finetune regularizers clean
 
 help:
 	@echo "make test      run the tests, doctests and README examples"
@@ -24,6 +25,13 @@ help:
 	@echo "make onnx      exported models against Python: numbers, and time of one row"
 	@echo "make cold-start 25 to 250 labelled rows of 21 sets, 25 minutes on two cores"
 	@echo "make claims    docs/claims.md: every claim of the papers, from the result tables"
+	@echo "make reviews   star ratings on frozen encoders, CR_SKLEARN_DATA; TIME_R"
+	@echo "make sentiment-stream a stream of reviews, watched; TIME_S"
+	@echo "make cifar10c  heads on CIFAR-10 of CR_SKLEARN_DATA under 19 corruptions, an hour"
+	@echo "make mnist     cubics and ReLUs by width on MNIST, 25 minutes on two cores"
+	@echo "make sst5      SST-5 sentences of CR_SKLEARN_DATA, frozen encoders, TIME1"
+	@echo "make sst5-finetune  the same with a transformer trained end to end, TIME2"
+	@echo "make regularizers DREG against five other regularisers, 25 minutes on two cores"
 	@echo "make clean     remove the virtual environment"
 
 $(BIN)/python:
@@ -99,6 +107,34 @@ cold-start: $(VENV)/.benchmarks
 
 claims: $(VENV)/.benchmarks
 	$(BIN)/python -m benchmarks.claims $(ARGS)
+
+# ARGS=--quick for one set; ARGS="--data FOLDER" for Yelp Review Full.
+reviews: $(VENV)/.papers
+	$(BIN)/python -m benchmarks.reviews $(ARGS)
+
+# An example of docs/examples; ARGS=--quick for fewer reviews.
+sentiment-stream: $(VENV)/.papers
+	$(BIN)/python -m docs.examples.sentiment_stream.stream $(ARGS)
+
+# ARGS=--quick for two replicates; ARGS="--official FOLDER" for the published images.
+cifar10c: $(VENV)/.papers
+	$(BIN)/python -m benchmarks.cifar10c $(ARGS)
+
+# ARGS=--quick for three widths and a fifth of the images.
+mnist: $(VENV)/.benchmarks
+	$(BIN)/python -m benchmarks.mnist $(ARGS)
+
+# ARGS=--quick for MiniLM and a tenth of the sentences.
+sst5: $(VENV)/.papers
+	$(BIN)/python -m benchmarks.sst5 $(ARGS)
+
+# ARGS="--model mpnet" for another transformer.
+sst5-finetune: $(VENV)/.papers
+	$(BIN)/python -m benchmarks.sst5_finetune $(ARGS)
+
+# ARGS=--quick for 3 of the 8 sets, 4 minutes.
+regularizers: $(VENV)/.papers
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.regularizers $(ARGS)
 
 clean:
 	rm -rf $(VENV)

@@ -21,11 +21,11 @@ with extra_packages():
         command,
         report,
     )
-    from benchmarks.claims_tables import N_TESTS
     from benchmarks.comparison import one_sample_p
     from benchmarks.models import MODELS
     from benchmarks.published import (
         ALPHA,
+        N_TESTS,
         PIMA,
         PIMA_BASELINES,
         RNTN,

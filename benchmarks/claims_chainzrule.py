@@ -1,12 +1,12 @@
 """The claims of arXiv 2605.24340, ChainzRule on five domains."""
 
 from benchmarks import claims_tables, claims_texts
-from benchmarks.claims_tables import N_TESTS
 from benchmarks.models import MODELS
 from benchmarks.published import (
     CORRUPTION,
     FINE_TUNED,
     FINE_TUNED_LINEAR,
+    N_TESTS,
     PIMA,
     PIMA_BASELINES,
     RNTN,

@@ -4,13 +4,11 @@ import numpy as np
 
 from benchmarks import report
 from benchmarks.models import MODELS
-from benchmarks.published import ALPHA, PIMA, PIMA_BASELINES, SST5, TAU
+from benchmarks.published import ALPHA, N_TESTS, PIMA, PIMA_BASELINES, SST5, TAU
 from benchmarks.suite import signed_rank_p
 from benchmarks.verdicts import Finding, Part, ahead, percent
 
 OWN = "chainzrule"
-# Of Bonferroni's corrections the mildest: two tests on a data set.
-N_TESTS = 2
 # Networks without polynomials, as in the paper's comparison of tau.
 RELUS = ["ReLU", "ReLU + dropout", "ReLU + weight decay"]
 

@@ -65,7 +65,7 @@ def size_ratio(rows):
     return float((rows["n_test"] / rows["n_train"]).mean())
 
 
-def compare(rows, reference, metrics):
+def compare(rows, reference, metrics, test_to_train=None):
     """Paired comparison of one model with each of the others.
 
     Parameters
@@ -75,6 +75,9 @@ def compare(rows, reference, metrics):
     reference : str
         The model that the others are compared with.
     metrics : list of str
+    test_to_train : float, default=None
+        See :func:`corrected_mean`. None is that of the splits; 0 is for seeds on one
+        split, whose fits have nothing in common by chance.
 
     Returns
     -------
@@ -87,7 +90,7 @@ def compare(rows, reference, metrics):
     for metric in metrics:
         scores = _paired(rows, metric)
         others = [name for name in scores if name != reference]
-        rho = size_ratio(rows)
+        rho = size_ratio(rows) if test_to_train is None else test_to_train
         estimates = [
             corrected_mean(scores[reference] - scores[name], rho) for name in others
         ]

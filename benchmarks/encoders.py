@@ -167,7 +167,10 @@ class SentenceEncoder(_Frozen):
 def load_transformer(name):
     """Tokenizer and model of one of the packages, or of Hugging Face by its name."""
     from transformers import AutoModel, AutoTokenizer
+    from transformers.utils import logging
 
+    # One for every fit would tear the bar of the benchmark.
+    logging.disable_progress_bar()
     folder = {"minilm": _minilm, "mpnet": _mpnet}.get(name, lambda: name)()
     return AutoTokenizer.from_pretrained(folder), AutoModel.from_pretrained(
         folder

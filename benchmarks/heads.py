@@ -13,7 +13,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from benchmarks.models import Model
-from cr_sklearn import ChainzRuleClassifier
+from cr_sklearn import ChainzRuleClassifier, ChainzRuleOrdinalRegressor
 from cr_sklearn.model_selection import PackedGridSearchCV
 
 N_FOLDS = 5
@@ -32,6 +32,12 @@ def _folds(seed):
 
 def _chainzrule(seed):
     return ChainzRuleClassifier(n_bins=0, random_state=seed)
+
+
+def _ordinal(seed):
+    return ChainzRuleOrdinalRegressor(
+        n_bins=0, predict_rule="argmax", random_state=seed
+    )
 
 
 def _relu(name, **settings):
@@ -109,3 +115,9 @@ HEADS = {
         _svm,
     ),
 }
+# For ordered classes, beside the heads of any.
+ORDINAL_HEAD = Model(
+    "ChainzRule ordinal",
+    'no arguments but n_bins=0 and predict_rule="argmax"',
+    _ordinal,
+)

@@ -1,7 +1,8 @@
-"""Images: MNIST and CIFAR-10."""
+"""Images: MNIST, CIFAR-10 and the published CIFAR-10-C."""
 
 import io
 from itertools import pairwise
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -53,3 +54,50 @@ def load_cifar10():
         ]
     )
     return Images(images[is_train], y[is_train], images[~is_train], y[~is_train])
+
+
+def load_cifar10c(folder, names, n_images=10_000):
+    """The published CIFAR-10-C: test images of CIFAR-10, corrupted, in five severities.
+
+    Parameters
+    ----------
+    folder : path-like
+        With ``labels.npy`` and, for each corruption, ``<name>.npy``.
+    names : iterable of str
+        Corruptions.
+    n_images : int, default=10_000
+        Of each severity.
+
+    Returns
+    -------
+    images : dict of ndarray of uint8, shape (5, n_images, 32, 32, 3)
+        Memory-mapped.
+    y : ndarray of int, shape (n_images,)
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        If a file is not there or is not what it should be.
+    """
+    shape = (5 * n_images, 32, 32, 3)
+    images = {
+        name: _mapped(folder, name, shape).reshape(5, n_images, *shape[1:])
+        for name in names
+    }
+    y = _mapped(folder, "labels", shape[:1]).astype(int).reshape(5, n_images)
+    if (y != y[0]).any():
+        raise ValueError(f"The labels in {folder} differ between the severities.")
+    return images, y[0]
+
+
+def _mapped(folder, name, shape):
+    path = Path(folder, f"{name}.npy")
+    if not path.is_file():
+        raise FileNotFoundError(f"There is no {path}, which CIFAR-10-C has.")
+    array = np.load(path, mmap_mode="r")
+    if array.shape != shape or array.dtype != np.uint8:
+        raise ValueError(
+            f"{path} must be uint8 of shape {shape}, it is {array.dtype} of shape "
+            f"{array.shape}."
+        )
+    return array

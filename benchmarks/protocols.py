@@ -93,13 +93,20 @@ def repeated_holdout(y, n_test, n_repeats, fractions=(1.0,)):
         train, test = train_test_split(
             np.arange(len(y)), test_size=n_test, stratify=y, random_state=repeat
         )
-        by_class = [train[y[train] == label] for label in np.unique(y)]
-        for fraction in fractions:
-            part = np.concatenate(
-                [rows[: max(1, round(fraction * len(rows)))] for rows in by_class]
-            )
-            splits.append(Split(repeat, 0, fraction, repeat, np.sort(part), test))
+        for fraction, part in nested_parts(y, train, fractions):
+            splits.append(Split(repeat, 0, fraction, repeat, part, test))
     return splits
+
+
+def nested_parts(y, rows, fractions):
+    """Each fraction with its stratified part of shuffled rows, sorted.
+
+    Each part contains the smaller ones.
+    """
+    by_class = [rows[y[rows] == label] for label in np.unique(y[rows])]
+    for fraction in fractions:
+        firsts = [part[: max(1, round(fraction * len(part)))] for part in by_class]
+        yield fraction, np.sort(np.concatenate(firsts))
 
 
 def settings_hash(estimator):
@@ -193,9 +200,9 @@ def recorded(experiments, path, scoring=CLASSES):
     """Rows of these experiments that the file holds, in the experiments' order."""
     rows = read_rows(path, scoring)
     position = {key: i for i, key in enumerate(_tasks(experiments))}
-    rows["order"] = [position.get(_key(row), -1) for row in rows.to_dict("records")]
-    rows = rows[rows["order"] >= 0].drop_duplicates("order").sort_values("order")
-    return rows.drop(columns="order").reset_index(drop=True)
+    found = [position.get(_key(row), -1) for row in rows.to_dict("records")]
+    found, first = np.unique(found, return_index=True)
+    return rows.iloc[first[found >= 0]].reset_index(drop=True)
 
 
 def recorded_elsewhere(path, protocol, datasets, models):

@@ -19,6 +19,8 @@ YELP_AVERAGE, YELP_BEST_LISTED, YELP_MODELS = 66.35, 64.72, 10
 # Mean corruption accuracy on CIFAR-10-C, in points above the baseline.
 CORRUPTION = 2.32
 ALPHA = 0.05
+# Of Bonferroni's corrections the mildest: two tests on a data set.
+N_TESTS = 2
 # Of MNIST: times fewer parameters, change of the peak gradient, pairs of networks.
 FEWER_PARAMETERS, PEAK_CHANGE, N_PAIRS = 15.5, -0.231, 24
 # Of the factorial study of DREG.

@@ -21,8 +21,17 @@ matplotlib.use("Agg")
 
 HIGHLIGHT, PLAIN = "#c1272d", "#4d5b6a"
 # Distinct in print and for most colour-blind readers (Okabe and Ito).
-PALETTE = ["#c1272d", "#0072b2", "#e69f00", "#009e73", "#56b4e9", "#cc79a7", "#7f7f7f"]
-MARKERS = ["o", "s", "^", "D", "v", "P", "X"]
+PALETTE = [
+    "#c1272d",
+    "#0072b2",
+    "#e69f00",
+    "#009e73",
+    "#56b4e9",
+    "#cc79a7",
+    "#7f7f7f",
+    "#000000",
+]
+MARKERS = ["o", "s", "^", "D", "v", "P", "X", "*"]
 
 
 def command_line(module, argv):
