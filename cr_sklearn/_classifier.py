@@ -68,7 +68,8 @@ class ChainzRuleClassifier(LabelledChainzRule):
     learning_rate_init : float, default=0.02
         Step size of AdamW at the start; it falls to zero along a cosine. Twice as much
         for the linear networks of ``dreg_strength="auto"``. Weights of units with d
-        inputs, more than 128, take steps that are smaller by (128 / d)^1.5.
+        inputs, more than 128, take steps that are smaller by (128 / d)^1.5, those of
+        the first layer by 1/16 at most.
     weight_decay : float, default=0.0
         Decoupled weight decay of AdamW, for weights only.
     dropout : float, default=0.0

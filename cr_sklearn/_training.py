@@ -17,6 +17,8 @@ from cr_sklearn.nn import PackedNetwork, Streams, tangent_images
 _ROWS_AT_ONCE = 1024
 # Inputs of a unit above which their weights take smaller steps, and how much smaller.
 _WIDE, _WIDE_POWER = 128, 1.5
+# At least this much for the columns of a table: thousands of them are sparse.
+_LEAST_FACTOR = 1 / 16
 
 
 def check_device(device, dtype="auto"):
@@ -209,10 +211,11 @@ class _PackedNet(NeuralNet):
         al., arXiv 2203.03466, divide by d; with the projected penalty, whose gradient
         is the noisier the more inputs there are, strong penalties need more.
         """
-        weights = [self.module_.input_weight, *self.module_.hidden_weights]
+        first, *others = [self.module_.input_weight, *self.module_.hidden_weights]
+        wide = [(first, _LEAST_FACTOR), *((weight, 0.0) for weight in others)]
         return [
-            (weight, (_WIDE / weight.shape[2]) ** _WIDE_POWER)
-            for weight in weights
+            (weight, max((_WIDE / weight.shape[2]) ** _WIDE_POWER, least))
+            for weight, least in wide
             if weight.shape[2] > _WIDE
         ]
 

@@ -137,13 +137,6 @@ class TestEncoders:
 
 @pytest.mark.data
 class TestKnownData:
-    @pytest.fixture(autouse=True)
-    def folder(self):
-        try:
-            data.data_folder()
-        except FileNotFoundError:
-            pytest.skip("CR_SKLEARN_DATA is not set")
-
     def test_sst5_has_its_official_parts(self):
         # Figures are compared with published ones on these sentences.
         parts = load_sst5()
