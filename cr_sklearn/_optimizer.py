@@ -53,17 +53,14 @@ class FlatAdamW:
             self._decay = self._by_entry(weight_decay, list(decayed))
             if self._relative is not None:
                 self._decay *= self._relative
-        for parameter, factor in factors:
+        if factors:
             if self._relative is None:
                 self._relative = torch.ones_like(self._flat)
-            [view] = [
-                view
-                for other, view in zip(
-                    self.parameters, self._views(self._relative), strict=True
-                )
-                if other is parameter
-            ]
-            view.mul_(factor)
+            by_id = {id(parameter): factor for parameter, factor in factors}
+            for parameter, view in zip(
+                self.parameters, self._views(self._relative), strict=True
+            ):
+                view.mul_(by_id.get(id(parameter), 1.0))
         for parameter, view in zip(
             self.parameters, self._views(self._flat), strict=True
         ):

@@ -211,13 +211,14 @@ class _PackedNet(NeuralNet):
         al., arXiv 2203.03466, divide by d; with the projected penalty, whose gradient
         is the noisier the more inputs there are, strong penalties need more.
         """
-        first, *others = [self.module_.input_weight, *self.module_.hidden_weights]
-        wide = [(first, _LEAST_FACTOR), *((weight, 0.0) for weight in others)]
-        return [
-            (weight, max((_WIDE / weight.shape[2]) ** _WIDE_POWER, least))
-            for weight, least in wide
-            if weight.shape[2] > _WIDE
-        ]
+        factors = []
+        for weight in [self.module_.input_weight, *self.module_.hidden_weights]:
+            factor = (_WIDE / weight.shape[2]) ** _WIDE_POWER
+            if weight is self.module_.input_weight:
+                factor = max(factor, _LEAST_FACTOR)
+            if factor < 1.0:
+                factors.append((weight, factor))
+        return factors
 
     @property
     def _default_callbacks(self):
