@@ -23,15 +23,15 @@ help:
 	@echo "make tail-ratio what tau is, of which gradient, and what it finds"
 	@echo "make monitor   false alarms, detection and cost of the production monitor"
 	@echo "make onnx      exported models against Python: numbers, and time of one row"
-	@echo "make cold-start 25 to 250 labelled rows of 21 sets, 25 minutes on two cores"
+	@echo "make cold-start 25 to 250 labelled rows of 21 sets, 38 core-minutes of fits"
 	@echo "make claims    docs/claims.md: every claim of the papers, from the result tables"
 	@echo "make reviews   star ratings on frozen encoders, on CR_SKLEARN_DATA"
 	@echo "make sentiment-stream a stream of reviews, watched by the monitor"
-	@echo "make cifar10c  heads on CIFAR-10 of CR_SKLEARN_DATA under 19 corruptions, an hour"
-	@echo "make mnist     cubics and ReLUs by width on MNIST, 25 minutes on two cores"
+	@echo "make cifar10c  heads on CIFAR-10 of CR_SKLEARN_DATA under 19 corruptions"
+	@echo "make mnist     cubics and ReLUs by width on MNIST of CR_SKLEARN_DATA"
 	@echo "make sst5      SST-5 sentences of CR_SKLEARN_DATA, frozen encoders"
 	@echo "make sst5-finetune the same with a transformer trained end to end"
-	@echo "make regularizers DREG against five other regularisers, 25 minutes on two cores"
+	@echo "make regularizers DREG against five other regularisers, on CR_SKLEARN_DATA"
 	@echo "make clean     remove the virtual environment"
 
 $(BIN)/python:
@@ -132,7 +132,7 @@ sst5: $(VENV)/.papers
 sst5-finetune: $(VENV)/.papers
 	$(BIN)/python -m benchmarks.sst5_finetune $(ARGS)
 
-# ARGS=--quick for 3 of the 8 sets, 4 minutes.
+# ARGS=--quick for 3 of the 8 sets.
 regularizers: $(VENV)/.papers
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.regularizers $(ARGS)
 

@@ -2,8 +2,7 @@
 
 ``python -m benchmarks.cold_start`` takes the sets of CR_SKLEARN_DATA/tabular with 600
 rows and more, at most five classes, none of them rare, draws few rows of each, and
-tests what every model makes of them on rows that no draw has. 25 minutes on two cores,
-3 with ``--quick``.
+tests what every model makes of them on rows that no draw has. 38 core-minutes of fits.
 """
 
 from benchmarks import extra_packages

@@ -3,7 +3,7 @@
 ``python -m benchmarks.mnist`` repeats the "Fair Fight" of arXiv 2605.15463 with single
 networks of two hidden layers that differ in activation and regulariser alone. Settings
 are chosen width by width on a part of the training images; then every network is
-trained on all of them, from five seeds. It takes half an hour on two cores.
+trained on all of them, from five seeds.
 """
 
 from pathlib import Path

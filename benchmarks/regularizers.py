@@ -4,8 +4,7 @@
 sets with 5 seeds, on all training rows and on a tenth of them, and scores them on
 unseen rows as they are and with noise. Strengths are the same for all sets: DREG's is
 that of the paper, the others' were chosen on four further sets, which the full run
-trains on too, to show it. Needs CR_SKLEARN_DATA and the encoders; 25 minutes on two
-cores, ``--quick`` 3 minutes.
+trains on too, to show it. Needs CR_SKLEARN_DATA and the encoders.
 """
 
 from functools import partial
