@@ -7,7 +7,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from benchmarks import cifar10c_figures, report
+from benchmarks import cifar10c_figures, report, suite_report
 from benchmarks.cifar10c_models import LABELS, MATCHED, MODELS, REFERENCE
 from benchmarks.cifar10c_scores import (
     METRICS,
@@ -17,9 +17,8 @@ from benchmarks.cifar10c_scores import (
     over_corruptions,
 )
 from benchmarks.corruptions import CONDITIONS, CORRUPTIONS, N_SEVERITIES
+from benchmarks.published import CORRUPTION
 
-# Published advantage in mean corruption accuracy, in points (arXiv 2605.24340).
-PAPER = 2.32
 # Titles of metrics, and how many of a unit are one: accuracies are shown in percent.
 TITLES = {
     "clean": ("Clean, %", 100),
@@ -70,17 +69,7 @@ class Result(NamedTuple):
 
 
 def write(page, result, made_by, prefix=""):
-    """Write the report and its figures.
-
-    Parameters
-    ----------
-    page : Path
-    result : Result
-    made_by : str
-        Command, versions, machine and date.
-    prefix : str, default=""
-        Of the figures' paths, relative to the page.
-    """
+    """Write the page, as :func:`benchmarks.command.report_on` asks for it."""
     parts = result.by_representation()
     figures = {
         "examples": cifar10c_figures.draw_examples(result.example, result.source),
@@ -106,7 +95,8 @@ def write(page, result, made_by, prefix=""):
         f"![{LABELS[REFERENCE]} minus {LABELS[MATCHED]}, by corruption and severity]"
         f"({prefix}differences.png)",
         f"## The corruptions\n\n![Every corruption]({prefix}examples.png)",
-        f"## Models\n\n{report.markdown(_model_table(result.rows))}",
+        "## Models\n\n"
+        + report.markdown(suite_report.model_table(result.rows, MODELS)),
     ]
     page.write_text("\n\n".join(sections) + "\n", encoding="utf-8")
 
@@ -149,7 +139,7 @@ def goal_lines(result):
         lines.append(
             f"{title}: ahead of {LABELS[MATCHED]} in mean corruption accuracy: {goal}; "
             f"{_points(found)} points, p (Holm) {report.format_p(found['p_holm'])}. "
-            f"The paper: +{PAPER}."
+            f"The paper: +{CORRUPTION}."
         )
     return lines
 
@@ -282,10 +272,3 @@ def _by_corruption_text(parts):
             f"{report.markdown(shown)}"
         )
     return "\n\n".join(sections)
-
-
-def _model_table(rows):
-    return pd.DataFrame(
-        [MODELS[name][:2] for name in rows["model"].unique()],
-        columns=["Model", "Settings"],
-    )

@@ -2,6 +2,7 @@
 
 from benchmarks import report
 from benchmarks.published import ALPHA, DREG_P, N_RUNS, STRENGTH
+from benchmarks.regularizers_tables import MESSY
 from benchmarks.verdicts import Claim, Finding, Part, ahead
 
 TITLE = (
@@ -19,8 +20,6 @@ LABELS = {
 }
 # Those that the paper has DREG significantly ahead of.
 BEATEN = ["none", "decay", "igpen"]
-# What stands for the paper's messy vision and messy language.
-MESSY = ["cifar10", "yelp"]
 
 
 def most_accurate(results):

@@ -109,9 +109,10 @@ def report_on(args, reports, result, made_by):
     args : Namespace
         From :func:`parse`.
     reports : module
-        With ``write(page, result, made_by, prefix)``, which writes a page and figures
-        whose names begin with the prefix, ``terminal(result)``, which returns text, and
-        ``publish(folder, result, made_by)``, which writes small CSV files.
+        With ``write(page, result, made_by, prefix="")``, which writes a page and the
+        figures that it shows, whose paths relative to the page begin with the prefix;
+        ``terminal(result)``, which returns text; and ``publish(folder, result,
+        made_by)``, which writes small CSV files.
     result : Result
         Of that module; ``main_rows`` are the fits that its tables are made of.
     made_by : str

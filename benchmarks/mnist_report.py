@@ -16,6 +16,7 @@ from benchmarks.mnist_networks import (
     VALUES,
 )
 from benchmarks.mnist_tables import GRADIENTS, by_width, pairs, parameters
+from benchmarks.published import ALPHA, FEWER_PARAMETERS, N_PAIRS, PEAK_CHANGE
 
 TITLES = {
     "error": "test error",
@@ -33,13 +34,8 @@ TITLES = {
 }
 # In the table by width.
 SHOWN = ["logit_peak", "logit_tau", "loss_peak", "loss_tau"]
-# Claims of arXiv 2605.15463, and the family that they are about.
-PAPER_RATIO, PAPER_CHANGE = 15.5, -0.231
+# The family that the claims of arXiv 2605.15463 are about.
 STANDARD = "relu"
-ALPHA = 0.05
-# What the published figures say; to be read again when they change.
-READING = """
-"""
 
 
 class Result(NamedTuple):
@@ -75,7 +71,7 @@ def claims(compared, needed):
     best = needed.loc[needed["ratio"].idxmax()]
     lines = [
         (
-            f"{PAPER_RATIO:g} times fewer parameters",
+            f"{FEWER_PARAMETERS:g} times fewer parameters",
             "parameters of ReLU by those of ChainzRule at equal accuracy: "
             f"{needed['ratio'].min():.2f} to {best['ratio']:.2f}, the latter at "
             f"{best['level']:.3g}",
@@ -87,17 +83,17 @@ def claims(compared, needed):
         peak = compared.loc[f"{gradient}_peak"]
         lines.append(
             (
-                f"peak gradient {PAPER_CHANGE:+.1%} on average",
+                f"peak gradient {PEAK_CHANGE:+.1%} on average",
                 f"{gradient} gradient: {peak['change']:+.1%}, lower in "
                 f"{peak['lower']} of {peak['n_pairs']} pairs, {_holm(peak)}",
-                _verdict(peak, peak["change"] <= PAPER_CHANGE),
+                _verdict(peak, peak["change"] <= PEAK_CHANGE),
             )
         )
     for gradient in GRADIENTS:
         tau = compared.loc[f"{gradient}_tau"]
         lines.append(
             (
-                "lower tail ratio in 24 of 24 pairs",
+                f"lower tail ratio in {N_PAIRS} of {N_PAIRS} pairs",
                 f"{gradient} gradient: lower in {tau['lower']} of "
                 f"{tau['n_pairs']} pairs, on average {tau['change']:+.1%}, "
                 f"{_holm(tau)}",
@@ -112,7 +108,7 @@ def _holm(line):
 
 
 def _parameter_verdict(needed):
-    if needed["ratio"].max() >= PAPER_RATIO:
+    if needed["ratio"].max() >= FEWER_PARAMETERS:
         return "reached at some accuracy"
     if (needed["ratio"] > 1).all() and (needed["p_holm"] < ALPHA).all():
         return "fewer, but not by so much"
@@ -129,24 +125,13 @@ def _verdict(line, in_full):
 
 
 def write(page, result, made_by, prefix=""):
-    """Write the report and its figures.
-
-    Parameters
-    ----------
-    page : Path
-    result : Result
-    made_by : str
-        Command, versions, machine and date.
-    prefix : str, default=""
-        Of the figures' paths, relative to the page.
-    """
+    """Write the page, as :func:`benchmarks.command.report_on` asks for it."""
     rows = result.main_rows
     table, compared, needed = _tables(result)
     draw_error(Path(page.parent, f"{prefix}error.png"), table)
     draw_gradients(Path(page.parent, f"{prefix}gradients.png"), rows)
     sections = [
         "# Cubics and ReLUs on MNIST",
-        READING.strip(),
         "## Claims\n\nArXiv 2605.15463, against standard networks of equal width; here "
         f"{LABELS[REFERENCE]} against {LABELS[STANDARD]}.\n\n"
         + report.markdown(claims(compared, needed)),

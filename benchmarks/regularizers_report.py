@@ -6,11 +6,22 @@ from typing import NamedTuple
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from statsmodels.stats.multitest import multipletests
 
-from benchmarks import report, suite
+from benchmarks import report
+from benchmarks.published import ALPHA
+from benchmarks.regularizers_tables import (
+    ALL,
+    GAIN,
+    MESSY,
+    REFERENCE,
+    REGIMES,
+    cells,
+    comparisons,
+    regimes,
+    scores,
+    strengths,
+)
 
-REFERENCE = "dreg"
 LABELS = {
     "none": "none",
     "decay": "weight decay",
@@ -26,20 +37,6 @@ ACTIVATION_LABELS = {
     "gelu": "GELU",
     "tanh": "tanh",
 }
-REGIMES = {
-    "overall": "overall",
-    "clean": "clean",
-    "noise": "noisy inputs",
-    "scarce": "10 % of the rows",
-}
-# How much more a regulariser gains with few rows than with all of them.
-GAIN = "scarce - clean"
-# All activations together.
-ALL = "all"
-# What the paper calls messy vision and messy language is not known; these are ours.
-MESSY = ["cifar10", "yelp"]
-# Of the tests.
-LEVEL = 0.05
 
 
 class Result(NamedTuple):
@@ -54,132 +51,6 @@ class Result(NamedTuple):
     def main_rows(self):
         """Networks that the tables are made of."""
         return self.rows
-
-
-def scores(rows):
-    """Accuracy of each network in each regime.
-
-    That overall is the mean of the three others: all rows with clean test inputs, all
-    rows with noisy ones, and a tenth of the rows with clean ones.
-
-    Returns
-    -------
-    DataFrame
-        What tells networks apart, ``regime`` and ``accuracy``.
-    """
-    names = ["dataset", "activation", "regularizer", "strength", "learning_rate"]
-    key = [*rows.columns.intersection(names), "seed"]
-    full, scarce = rows[rows["fraction"] == 1.0], rows[rows["fraction"] < 1.0]
-    both = full.merge(scarce[[*key, "accuracy"]], on=key, suffixes=("", "_scarce"))
-    wide = both[key].assign(
-        clean=both["accuracy"],
-        noise=both["noisy_accuracy"],
-        scarce=both["accuracy_scarce"],
-    )
-    wide["overall"] = wide[["clean", "noise", "scarce"]].mean(axis=1)
-    return wide.melt(key, list(REGIMES), "regime", "accuracy")
-
-
-def cells(table):
-    """Mean and sd over the seeds, and the place among the regularisers, by cell.
-
-    Parameters
-    ----------
-    table : DataFrame
-        Of :func:`scores`.
-    """
-    key = ["regime", "dataset", "activation"]
-    seeds = table.groupby([*key, "regularizer"], sort=False)["accuracy"]
-    found = seeds.agg(accuracy="mean", sd="std", n_seeds="size").reset_index()
-    places = found.groupby(key)["accuracy"].rank(ascending=False)
-    return found.assign(place=places)
-
-
-def regimes(table):
-    """Each regulariser under each activation, and under all of them.
-
-    Parameters
-    ----------
-    table : DataFrame
-        Of :func:`scores`.
-
-    Returns
-    -------
-    DataFrame
-        By regime, activation and regulariser: mean ``accuracy`` over the sets (and
-        activations), its ``sd`` over the seeds, its ``place``, and how far it is
-        ``above_none``; ``mean_rank`` over the sets (and activations).
-    """
-    key = ["regime", "activation", "regularizer"]
-    table = _with_all(table)
-    seeds = table.groupby([*key, "seed"], sort=False)["accuracy"].mean()
-    found = seeds.groupby(key, sort=False).agg(
-        accuracy="mean", sd="std", n_seeds="size"
-    )
-    by_key = table.groupby(key)
-    found["n_sets"] = by_key["dataset"].nunique()
-    ranks = _with_all(cells(table[table["activation"] != ALL]))
-    found["mean_rank"] = ranks.groupby(key)["place"].mean()
-    alike = found.groupby(["regime", "activation"])["accuracy"]
-    found["place"] = alike.rank(ascending=False)
-    none = found.xs("none", level="regularizer")["accuracy"]
-    found["above_none"] = found["accuracy"] - found.join(none.rename("none"))["none"]
-    return found.reset_index()
-
-
-def comparisons(table):
-    """DREG against each other regulariser, over data sets, or sets and activations.
-
-    Parameters
-    ----------
-    table : DataFrame
-        Of :func:`scores`.
-
-    Returns
-    -------
-    DataFrame
-        By regime, activation and ``unit``: mean ``difference`` in accuracy, DREG minus
-        the other, over ``n`` units, of which DREG wins and loses so many; p of
-        Wilcoxon's signed-rank test over the units, and ``p_holm``, adjusted over the
-        regularisers. In the regime :data:`GAIN` the differences are those with few
-        rows minus those with all.
-    """
-    means = cells(table).set_index(["regime", "dataset", "activation", "regularizer"])
-    means = means["accuracy"].unstack("regularizer")
-    gain = means.loc["scarce"] - means.loc["clean"]
-    means = pd.concat([means, pd.concat({GAIN: gain}, names=["regime"])])
-    tables = []
-    for regime in [*REGIMES, GAIN]:
-        of_regime = means.loc[regime]
-        units = {(ALL, "set and activation"): of_regime}
-        units[ALL, "set"] = of_regime.groupby("dataset").mean()
-        for activation in table["activation"].unique():
-            units[activation, "set"] = of_regime.xs(activation, level="activation")
-        for (activation, unit), values in units.items():
-            part = _against(values)
-            part.insert(0, "regime", regime)
-            part.insert(1, "activation", activation)
-            part.insert(2, "unit", unit)
-            tables.append(part)
-    return pd.concat(tables, ignore_index=True)
-
-
-def strengths(development):
-    """Accuracy on the development sets by regulariser, strength and step size.
-
-    Returns
-    -------
-    DataFrame
-        Means over sets, activations and seeds, by regime in columns; ``best`` marks
-        the strength of each regulariser that is best overall, at the same step size.
-    """
-    table = scores(development)
-    key = ["regularizer", "strength", "learning_rate"]
-    means = table.groupby([*key, "regime"], sort=False)["accuracy"].mean()
-    found = means.unstack("regime")[list(REGIMES)].reset_index()
-    alike = found.groupby(["regularizer", "learning_rate"])["overall"]
-    found["best"] = found["overall"] == alike.transform("max")
-    return found
 
 
 def claims(result):
@@ -222,7 +93,7 @@ def _ahead_claim(against, regime):
     for unit in ("set and activation", "set"):
         rivals = against.loc[(regime, ALL, unit)].set_index("regularizer")
         rivals = rivals.loc[["none", "decay", "igpen"]]
-        ahead = (rivals["difference"] > 0) & (rivals["p_holm"] < LEVEL)
+        ahead = (rivals["difference"] > 0) & (rivals["p_holm"] < ALPHA)
         held.append(ahead.all())
         found.append(
             f"over each {unit}: "
@@ -261,7 +132,7 @@ def _gelu_claim(places, table):
 def _scarce_claim(against):
     gains = against.loc[(GAIN, ALL, "set")]
     mean = gains["difference"].mean()
-    significant = (gains["difference"] > 0) & (gains["p_holm"] < LEVEL)
+    significant = (gains["difference"] > 0) & (gains["p_holm"] < ALPHA)
     found = (
         f"the lead over the others is {100 * mean:+.1f} points larger with a tenth of "
         f"the rows than with all, significantly over {significant.sum()} of "
@@ -281,17 +152,7 @@ def _fixed_claim(table):
 
 
 def write(page, result, made_by, prefix=""):
-    """Write the report and its figures.
-
-    Parameters
-    ----------
-    page : Path
-    result : Result
-    made_by : str
-        Command, versions, machine and date.
-    prefix : str, default=""
-        Of the figures' paths, relative to the page.
-    """
+    """Write the page, as :func:`benchmarks.command.report_on` asks for it."""
     table = scores(result.rows)
     _draw_gains(Path(page.parent, f"{prefix}gains.png"), regimes(table))
     _draw_cost(Path(page.parent, f"{prefix}cost.png"), result.cost)
@@ -527,27 +388,3 @@ def _draw_cost(path, cost):
     axes[0].legend(title="inputs", fontsize=8)
     figure.savefig(path)
     plt.close(figure)
-
-
-def _with_all(table):
-    """With the rows once more, as those of all activations together."""
-    return pd.concat([table.assign(activation=ALL), table], ignore_index=True)
-
-
-def _against(values):
-    lines = []
-    for name in values.columns.drop(REFERENCE):
-        difference = values[REFERENCE] - values[name]
-        lines.append(
-            {
-                "regularizer": name,
-                "n": len(difference),
-                "wins": int((difference > 0).sum()),
-                "losses": int((difference < 0).sum()),
-                "difference": difference.mean(),
-                "p": suite.signed_rank_p(difference),
-            }
-        )
-    table = pd.DataFrame(lines)
-    table["p_holm"] = multipletests(table["p"], method="holm")[1]
-    return table

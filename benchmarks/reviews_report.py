@@ -63,17 +63,7 @@ class Result(NamedTuple):
 
 
 def write(page, result, made_by, prefix=""):
-    """Write the report and its figures.
-
-    Parameters
-    ----------
-    page : Path
-    result : Result
-    made_by : str
-        Command, versions, machine and date.
-    prefix : str, default=""
-        Of the figures' paths, relative to the page.
-    """
+    """Write the page, as :func:`benchmarks.command.report_on` asks for it."""
     rows = result.main_rows
     tests = comparisons(rows)
     sections = [

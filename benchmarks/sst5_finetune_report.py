@@ -66,17 +66,7 @@ class Result(NamedTuple):
 
 
 def write(page, result, made_by, prefix=""):
-    """Write the report and its figure.
-
-    Parameters
-    ----------
-    page : Path
-    result : Result
-    made_by : str
-        Command, versions, machine and date.
-    prefix : str, default=""
-        Of the figure's path, relative to the page.
-    """
+    """Write the page, as :func:`benchmarks.command.report_on` asks for it."""
     _draw(result.rows).savefig(Path(page.parent, f"{prefix}heads.png"))
     plt.close("all")
     sections = [

@@ -58,17 +58,7 @@ class Result(NamedTuple):
 
 
 def write(page, result, made_by, prefix=""):
-    """Write the report and its figures.
-
-    Parameters
-    ----------
-    page : Path
-    result : Result
-    made_by : str
-        Command, versions, machine and date.
-    prefix : str, default=""
-        Of the figures' paths, relative to the page.
-    """
+    """Write the page, as :func:`benchmarks.command.report_on` asks for it."""
     figures(page.parent, prefix, result)
     sections = [
         f"# SST-5, frozen encoders\n\nMade by `{made_by}`",

@@ -96,16 +96,14 @@ def prepared(args, about, load):
 
     ``load(folder, name, max_rows)`` returns a table.
     """
-    try:
-        selected = models.select(args.models, about.models)
-        folder = args.data or data_folder() / about.name
-        tables = {
-            name: load(folder, name, args.max_rows)
-            for name in args.sets or suite.names(folder)
-        }
-    except (ValueError, FileNotFoundError) as error:
-        raise SystemExit(str(error)) from error
-    return selected, tables
+    return command.loaded(_prepared, args, about, load)
+
+
+def _prepared(args, about, load):
+    selected = models.select(args.models, about.models)
+    folder = args.data or data_folder() / about.name
+    names = args.sets or suite.names(folder)
+    return selected, {name: load(folder, name, args.max_rows) for name in names}
 
 
 def protocol(args):

@@ -44,17 +44,7 @@ class Result(NamedTuple):
 
 
 def write(page, result, made_by, prefix=""):
-    """Write the report and its figures.
-
-    Parameters
-    ----------
-    page : Path
-    result : Result
-    made_by : str
-        Command, versions, machine and date.
-    prefix : str, default=""
-        Of the figures' paths, relative to the page.
-    """
+    """Write the page, as :func:`benchmarks.command.report_on` asks for it."""
     rows, tables = result.main_rows, result.tables
     figures(page.parent, prefix, rows)
     sections = [

@@ -10,7 +10,7 @@ from numpy.testing import assert_allclose
 
 pytest.importorskip("PIL")
 
-from benchmarks import regularizers, regularizers_report
+from benchmarks import regularizers, regularizers_report, regularizers_tables
 from benchmarks.regularized_networks import (
     Dreg,
     ExactDreg,
@@ -199,7 +199,7 @@ def _networks(accuracies, seeds=2, sets=8):
             "noisy_accuracy": noisy + rng.uniform(0, 1e-3),
             "diverged": 0.0,
         }
-        for name_of_set in [*regularizers_report.MESSY, *"abcdef"][:sets]
+        for name_of_set in [*regularizers_tables.MESSY, *"abcdef"][:sets]
         for fraction in (1.0, 0.1)
         for activation in ("relu", "gelu")
         for name, (clean, noisy, scarce) in accuracies.items()
@@ -234,8 +234,8 @@ class TestClaims:
 
     def test_overall_is_the_mean_of_the_three_regimes(self):
         """The paper leaves it open; the figure must be what the page says."""
-        table = regularizers_report.regimes(
-            regularizers_report.scores(_networks(RIGHT, sets=1))
+        table = regularizers_tables.regimes(
+            regularizers_tables.scores(_networks(RIGHT, sets=1))
         ).set_index(["regime", "activation", "regularizer"])
         ours = table.loc[("overall", "all", "dreg")]
         assert ours["accuracy"] == pytest.approx((0.84 + 0.72 + 0.70) / 3, abs=1e-3)
@@ -245,13 +245,13 @@ class TestClaims:
 
     def test_units_of_the_tests_are_sets_or_sets_and_activations(self):
         """Seeds are no units: they would make any difference significant."""
-        table = regularizers_report.comparisons(
-            regularizers_report.scores(_networks(RIGHT, seeds=4))
+        table = regularizers_tables.comparisons(
+            regularizers_tables.scores(_networks(RIGHT, seeds=4))
         )
         n = table.groupby(["activation", "unit"])["n"].unique().map(list)
         assert n["all", "set and activation"] == [16]
         assert n["all", "set"] == n["gelu", "set"] == [8]
-        gains = table[table["regime"] == regularizers_report.GAIN]
+        gains = table[table["regime"] == regularizers_tables.GAIN]
         of_none = gains[gains["regularizer"] == "none"]["difference"]
         assert_allclose(of_none, 0.10 - 0.04, atol=2e-3)
 
