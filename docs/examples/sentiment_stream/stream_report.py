@@ -120,7 +120,7 @@ def draw(served):
         ax.set_title(title, fontsize=10)
         ax.set_xlabel("Batch")
         ax.xaxis.set_major_locator(ticker.MaxNLocator(integer=True))
-    axes[0].legend(fontsize=8)
+    axes[-1].legend(fontsize=8, loc="upper left")
     return figure
 
 
