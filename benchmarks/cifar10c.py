@@ -43,7 +43,7 @@ class Plan(NamedTuple):
     n_test: int
 
 
-FULL = Plan(5, 5000, 500)
+FULL = Plan(5, 5000, 1000)
 QUICK = Plan(2, 1000, 50)
 
 
