@@ -235,7 +235,7 @@ class RegularizedNetworks(BaseEstimator):
         fraction=1.0,
         n_seeds=5,
         hidden_layer_sizes=(64, 64),
-        learning_rate=0.001,
+        learning_rate=0.003,
         n_steps=1000,
         batch_size=64,
         random_state=0,
