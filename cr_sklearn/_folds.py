@@ -7,9 +7,11 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
-# Below this, held-out parts are too small to tell strengths apart.
-_MIN_ROWS = 50
 _N_FOLDS = 5
+# With fewer rows, five folds predict no better than three.
+_FEW_ROWS, _FEW_FOLDS = 50, 3
+# With fewer still, held-out parts are too small to tell strengths apart.
+_TOO_FEW_ROWS = 15
 
 
 class InnerFold(NamedTuple):
@@ -28,7 +30,8 @@ def inner_folds(cv, target, labels, random_state):
     Parameters
     ----------
     cv : int or None
-        Folds; None gives 5, or none at all below 50 rows.
+        Folds; None gives 5, or 3 below 50 rows, or none at all below 15 or if a class
+        has fewer than 3.
     target : ndarray of shape (n,)
         Codes of the classes.
     labels : ndarray of shape (n_classes,)
@@ -44,13 +47,14 @@ def inner_folds(cv, target, labels, random_state):
     ValueError
         If a given cv is more than the rows of any class.
     """
-    asked, cv = cv, cv or _N_FOLDS
     counts = np.bincount(target, minlength=len(labels))
+    if cv is None:
+        cv = _n_folds(counts)
+    if cv is None:
+        return None
     rare = (counts > 0) & (counts < cv)
     always = np.flatnonzero(rare[target])
     splittable = np.flatnonzero(~rare[target])
-    if asked is None and len(splittable) < _MIN_ROWS:
-        return None
     if not len(splittable):
         raise ValueError(
             f"cv={cv} is more than the rows of any class, at most {counts.max()}. "
@@ -72,6 +76,15 @@ def inner_folds(cv, target, labels, random_state):
         )
         for training, held_out in splitter.split(splittable, target[splittable])
     ]
+
+
+def _n_folds(counts):
+    """Folds for classes of so many rows, or None where they are too few."""
+    if counts[counts >= _N_FOLDS].sum() >= _FEW_ROWS:
+        return _N_FOLDS
+    if counts.sum() >= _TOO_FEW_ROWS and counts[counts > 0].min() >= _FEW_FOLDS:
+        return _FEW_FOLDS
+    return None
 
 
 def given_folds(cv, X, y, groups, kept, random_state):

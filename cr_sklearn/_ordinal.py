@@ -103,11 +103,12 @@ class ChainzRuleOrdinalRegressor(LabelledChainzRule):
         are. With ``early_stopping`` all go on. Without inner folds, and in
         ``partial_fit``, it is 0.01.
     cv : int, cross-validation generator, iterable or None, default=None
-        Inner folds of ``dreg_strength="auto"``. None gives 5 stratified folds, or none
-        below 50 rows. An int gives that many, stratified; with ``groups`` in ``fit``
-        they keep groups together. Classes with fewer rows than folds train in every
-        fold. A splitter or an iterable of (train, test) positions may hold rows out
-        several times or never. Every fold adds six networks.
+        Inner folds of ``dreg_strength="auto"``. None gives 5 stratified folds, 3
+        below 50 rows, and none below 15 rows or 3 rows of a class. An int gives that
+        many, stratified; with ``groups`` in ``fit`` they keep groups together. Classes
+        with fewer rows than folds train in every fold. A splitter or an iterable of
+        (train, test) positions may hold rows out several times or never. Every fold
+        adds six networks.
     dreg_stream : {"auto", "exact", "projected"}, default="auto"
         How the penalty is evaluated while training. "exact" carries one tangent for
         each input, or one for each unit of the first layer and output if these are

@@ -186,12 +186,20 @@ def test_any_number_of_folds_and_repeats(noisy):
 def test_small_tables_use_the_documented_fixed_strength(noisy):
     """Held-out parts of a few rows can't tell strengths apart."""
     X, y = noisy
-    model = automatic().fit(X[:49], y[:49])
-    fixed = automatic(dreg_strength=0.01).fit(X[:49], y[:49])
+    model = automatic().fit(X[:14], y[:14])
+    fixed = automatic(dreg_strength=0.01).fit(X[:14], y[:14])
     np.testing.assert_array_equal(model.predict_proba(X), fixed.predict_proba(X))
     assert model.dreg_strength_ == 0.01
     assert not hasattr(model, "dreg_path_")
-    assert hasattr(automatic(cv=3).fit(X[:49], y[:49]), "dreg_path_")
+    assert hasattr(automatic(cv=3).fit(X[:14], y[:14]), "dreg_path_")
+
+
+@pytest.mark.parametrize("n_rows, n_folds", [(15, 3), (49, 3), (50, 5)])
+def test_small_tables_use_fewer_folds(noisy, n_rows, n_folds):
+    """Held-out parts of a few rows need to be as large as they can be."""
+    X, y = noisy[0][:n_rows], np.arange(n_rows) % 2
+    model, asked = (automatic(cv=cv).fit(X, y) for cv in (None, n_folds))
+    np.testing.assert_array_equal(model.predict_proba(X), asked.predict_proba(X))
 
 
 def test_rare_classes_train_in_every_fold(noisy):
@@ -209,7 +217,7 @@ def test_rare_classes_train_in_every_fold(noisy):
 
 def test_only_rare_classes_fall_back_to_the_fixed_strength():
     """Many classes of few rows are a table as small as their rows."""
-    X, y = np.random.default_rng(0).normal(size=(80, 3)), np.arange(80) // 4
+    X, y = np.random.default_rng(0).normal(size=(80, 3)), np.arange(80) // 2
     assert automatic(max_iter=2).fit(X, y).dreg_strength_ == 0.01
 
 

@@ -217,7 +217,7 @@ class DregPathDisplay:
             raise ValueError(
                 "The estimator has no dreg_path_: it was fitted without inner folds. "
                 'Fit it with dreg_strength="auto", and cv=2 or more if it has fewer '
-                "than 50 rows."
+                "than 15 rows."
             )
         return cls(estimator.dreg_path_).plot(ax)
 
