@@ -1,4 +1,4 @@
-"""What the MNIST benchmark reports: its claims, its text and its figures."""
+"""What the MNIST benchmark reports: its tables, its text and its figures."""
 
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,13 +10,11 @@ from benchmarks.mnist_networks import (
     CENTER,
     FAMILIES,
     LABELS,
-    REFERENCE,
     SCALE,
     STEPS,
     VALUES,
 )
 from benchmarks.mnist_tables import GRADIENTS, by_width, pairs, parameters
-from benchmarks.published import ALPHA, FEWER_PARAMETERS, N_PAIRS, PEAK_CHANGE
 
 TITLES = {
     "error": "test error",
@@ -34,7 +32,7 @@ TITLES = {
 }
 # In the table by width.
 SHOWN = ["logit_peak", "logit_tau", "loss_peak", "loss_tau"]
-# The family that the claims of arXiv 2605.15463 are about.
+# The standard networks of arXiv 2605.15463.
 STANDARD = "relu"
 
 
@@ -65,65 +63,6 @@ class Result(NamedTuple):
         return rows.assign(model=rows["family"])
 
 
-def claims(compared, needed):
-    """Claims of the paper, beside what was measured against plain ReLU networks."""
-    needed = needed[needed["model"] == STANDARD]
-    best = needed.loc[needed["ratio"].idxmax()]
-    lines = [
-        (
-            f"{FEWER_PARAMETERS:g} times fewer parameters",
-            "parameters of ReLU by those of ChainzRule at equal accuracy: "
-            f"{needed['ratio'].min():.2f} to {best['ratio']:.2f}, the latter at "
-            f"{best['level']:.3g}",
-            _parameter_verdict(needed),
-        )
-    ]
-    compared = compared[compared["model"] == STANDARD].set_index("metric")
-    for gradient in GRADIENTS:
-        peak = compared.loc[f"{gradient}_peak"]
-        lines.append(
-            (
-                f"peak gradient {PEAK_CHANGE:+.1%} on average",
-                f"{gradient} gradient: {peak['change']:+.1%}, lower in "
-                f"{peak['lower']} of {peak['n_pairs']} pairs, {_holm(peak)}",
-                _verdict(peak, peak["change"] <= PEAK_CHANGE),
-            )
-        )
-    for gradient in GRADIENTS:
-        tau = compared.loc[f"{gradient}_tau"]
-        lines.append(
-            (
-                f"lower tail ratio in {N_PAIRS} of {N_PAIRS} pairs",
-                f"{gradient} gradient: lower in {tau['lower']} of "
-                f"{tau['n_pairs']} pairs, on average {tau['change']:+.1%}, "
-                f"{_holm(tau)}",
-                _verdict(tau, tau["lower"] == tau["n_pairs"]),
-            )
-        )
-    return pd.DataFrame(lines, columns=["Claim", "Measured here", "Verdict"])
-
-
-def _holm(line):
-    return f"p (Holm) {report.format_p(line['p_holm'])}"
-
-
-def _parameter_verdict(needed):
-    if needed["ratio"].max() >= FEWER_PARAMETERS:
-        return "reached at some accuracy"
-    if (needed["ratio"] > 1).all() and (needed["p_holm"] < ALPHA).all():
-        return "fewer, but not by so much"
-    return "not reached"
-
-
-def _verdict(line, in_full):
-    """Whether what is claimed to be lower is so: in full, in direction, or not."""
-    if line["p_holm"] >= ALPHA:
-        return "no difference told apart"
-    if line["ratio"] > 1:
-        return "the opposite"
-    return "reached" if in_full else "lower, but not by so much"
-
-
 def write(page, result, made_by, prefix=""):
     """Write the page, as :func:`benchmarks.command.report_on` asks for it."""
     rows = result.main_rows
@@ -132,9 +71,6 @@ def write(page, result, made_by, prefix=""):
     draw_gradients(Path(page.parent, f"{prefix}gradients.png"), rows)
     sections = [
         "# Cubics and ReLUs on MNIST",
-        "## Claims\n\nArXiv 2605.15463, against standard networks of equal width; here "
-        f"{LABELS[REFERENCE]} against {LABELS[STANDARD]}.\n\n"
-        + report.markdown(claims(compared, needed)),
         _protocol(result),
         "## Parameters at equal accuracy\n\nThe accuracy of each family and seed is "
         "interpolated by the logarithm of the parameters; those of another family by "
@@ -155,9 +91,10 @@ def write(page, result, made_by, prefix=""):
 
 
 def terminal(result):
-    """The claims as plain text."""
+    """Gradients and parameters beside those of other families, as plain text."""
     _, compared, needed = _tables(result)
-    return report.terminal(claims(compared, needed))
+    tables = [_pair_table(compared), _parameter_table(needed)]
+    return "\n\n".join(map(report.terminal, tables))
 
 
 def publish(folder, result, made_by):

@@ -8,12 +8,9 @@ import numpy as np
 import pandas as pd
 
 from benchmarks import report
-from benchmarks.published import ALPHA
 from benchmarks.regularizers_tables import (
     ALL,
     GAIN,
-    MESSY,
-    REFERENCE,
     REGIMES,
     cells,
     comparisons,
@@ -53,104 +50,6 @@ class Result(NamedTuple):
         return self.rows
 
 
-def claims(result):
-    """What the paper says, what is found here, and whether it holds.
-
-    Returns
-    -------
-    DataFrame
-        ``claim``, ``found`` and ``holds``: "yes", "partly" or "no", by the rule that
-        the claim itself is or, where it leaves one open, that ``found`` states.
-    """
-    table = scores(result.rows)
-    ours = regimes(table).set_index(["regime", "activation", "regularizer"])
-    places = ours["place"].astype(int).sort_index()
-    against = comparisons(table).set_index(["regime", "activation", "unit"])
-    against = against.sort_index()
-    lines = [
-        _first_claim(places, against, "overall"),
-        _first_claim(places, against, "clean"),
-        *(_ahead_claim(against, regime) for regime in ("overall", "clean")),
-        _noise_claim(places),
-        _gelu_claim(places, cells(table)),
-        _scarce_claim(against),
-        _fixed_claim(table),
-    ]
-    return pd.DataFrame(lines, columns=["claim", "found", "holds"])
-
-
-def _first_claim(places, against, regime):
-    place = places[regime, ALL, REFERENCE]
-    first = places[regime, ALL].idxmin()
-    found = f"place {place} of {places[regime, ALL].size}, first is {LABELS[first]}"
-    name = "overall" if regime == "overall" else "on clean inputs"
-    return f"Highest accuracy {name}", found, "yes" if place == 1 else "no"
-
-
-def _ahead_claim(against, regime):
-    """Of the three regularisers that the paper is ahead of with p <= .031."""
-    found, held = [], []
-    for unit in ("set and activation", "set"):
-        rivals = against.loc[(regime, ALL, unit)].set_index("regularizer")
-        rivals = rivals.loc[["none", "decay", "igpen"]]
-        ahead = (rivals["difference"] > 0) & (rivals["p_holm"] < ALPHA)
-        held.append(ahead.all())
-        found.append(
-            f"over each {unit}: "
-            + ", ".join(
-                f"{LABELS[name]} {100 * line.difference:+.1f} points, p "
-                f"{report.format_p(line.p_holm)}"
-                for name, line in rivals.iterrows()
-            )
-        )
-    name = "overall" if regime == "overall" else "on clean inputs"
-    holds = "yes" if all(held) else "partly" if any(held) else "no"
-    return f"Significantly ahead of these, {name}", "; ".join(found), holds
-
-
-def _noise_claim(places):
-    of_noise = places["noise", ALL]
-    found = f"DREG place {of_noise[REFERENCE]}, spectral norm {of_noise['spectral']}"
-    holds = of_noise[REFERENCE] == 2 and of_noise["spectral"] == 1
-    claim = "Second on noisy inputs, behind spectral norm"
-    return claim, found, "yes" if holds else "no"
-
-
-def _gelu_claim(places, table):
-    overall = places["overall", "gelu", REFERENCE]
-    chosen = (table["regime"] == "overall") & (table["activation"] == "gelu")
-    ours = table[chosen & (table["regularizer"] == REFERENCE)].set_index("dataset")
-    messy = {name: ours["place"].get(name) for name in MESSY if name in ours.index}
-    found = f"place {overall} overall; " + ", ".join(
-        f"{place:g} on {name}" for name, place in messy.items()
-    )
-    first = [overall == 1, *(place == 1 for place in messy.values())]
-    holds = "yes" if all(first) else "partly" if any(first) else "no"
-    return "Best with GELU, also on messy vision and language", found, holds
-
-
-def _scarce_claim(against):
-    gains = against.loc[(GAIN, ALL, "set")]
-    mean = gains["difference"].mean()
-    significant = (gains["difference"] > 0) & (gains["p_holm"] < ALPHA)
-    found = (
-        f"the lead over the others is {100 * mean:+.1f} points larger with a tenth of "
-        f"the rows than with all, significantly over {significant.sum()} of "
-        f"{len(gains)} of them"
-    )
-    holds = "yes" if significant.all() else "partly" if mean > 0 else "no"
-    return "Largest advantage with few rows", found, holds
-
-
-def _fixed_claim(table):
-    overall = table[table["regime"] == "overall"]
-    means = overall.groupby(["dataset", "regularizer"])["accuracy"].mean().unstack()
-    better = means[REFERENCE] > means["none"]
-    found = f"better than none on {better.sum()} of {len(better)} sets, overall"
-    holds = "yes" if better.all() else "partly" if better.mean() > 0.5 else "no"
-    return "One strength for all sets is enough", found, holds
-
-
 def write(page, result, made_by, prefix=""):
     """Write the page, as :func:`benchmarks.command.report_on` asks for it."""
     table = scores(result.rows)
@@ -159,10 +58,6 @@ def write(page, result, made_by, prefix=""):
     sections = [
         f"# DREG against other regularisers\n\nMade by `{made_by}`",
         _protocol_text(result),
-        "## Claims of the paper\n\nTests are Wilcoxon's signed-rank tests, "
-        "Holm-adjusted over the five other regularisers, over the sets (means over "
-        "activations) or over each set and activation, which are not independent.\n\n"
-        + report.markdown(claims(result).rename(columns=str.capitalize)),
         "## Accuracy\n\nMeans over sets and activations, with the standard deviation "
         "over the seeds, and mean ranks among the regularisers. Overall is the mean of "
         "the three others.\n\n"
@@ -173,7 +68,10 @@ def write(page, result, made_by, prefix=""):
             + report.markdown(_regime_table(regimes(table), activation))
             for activation in table["activation"].unique()
         ),
-        "## DREG against each other\n\nDifferences in points of accuracy.\n\n"
+        "## DREG against each other\n\nDifferences in points of accuracy. Tests are "
+        "Wilcoxon's signed-rank tests, Holm-adjusted over the five other regularisers, "
+        "over the sets (means over activations) or over each set and activation, which "
+        "are not independent.\n\n"
         + report.markdown(_against_table(comparisons(table))),
         *_strength_sections(result.development),
         "## Cost of a step\n\nOne network, a batch of 64, one thread; times as "
@@ -189,11 +87,10 @@ def write(page, result, made_by, prefix=""):
 
 
 def terminal(result):
-    """The claims and the accuracies as plain text."""
-    table = regimes(scores(result.rows))
-    held = claims(result)
-    lines = [f"{line.holds}: {line.claim} ({line.found})" for line in held.itertuples()]
-    return "\n".join([report.terminal(_regime_table(table, ALL)), "", *lines])
+    """Accuracies, and DREG against each other, as plain text."""
+    table = scores(result.rows)
+    tables = [_regime_table(regimes(table), ALL), _against_table(comparisons(table))]
+    return "\n\n".join(map(report.terminal, tables))
 
 
 def publish(folder, result, made_by):
