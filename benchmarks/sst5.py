@@ -77,7 +77,7 @@ FULL = Plan(
         "glove": ((0.1, 1.0), WIDE_MODELS),
     },
     10,
-    {"minilm": list(MODELS)},
+    {"minilm": [*WIDE_MODELS, "svm"]},
     1.0,
 )
 QUICK = Plan(
