@@ -44,7 +44,7 @@ class Plan(NamedTuple):
     n_validation: int
 
 
-FULL = Plan((4, 8, 16, 32, 64, 128, 256), 5, 60_000, 10_000)
+FULL = Plan((4, 8, 16, 32, 64, 128), 5, 60_000, 10_000)
 QUICK = Plan((8, 32, 128), 2, 12_000, 4_000)
 
 
