@@ -193,9 +193,10 @@ def _protocol_text(result):
     return (
         f"{images}\n\n"
         f"{plan.replicates} replicates, each with {plan.n_train:,} training images and "
-        f"{plan.n_test:,} test images that no other replicate has, equally many of every "
-        "class. So their differences are independent, and p is that of the ordinary "
-        "paired t-test over replicates. Models are trained on clean images and choose "
+        f"{plan.n_test:,} test images that no other replicate has, equally many of "
+        "every class. So their differences are independent, and p is that of the "
+        "ordinary paired t-test over replicates. Models are trained on clean images "
+        "and choose "
         "their setting on inner folds of those; they are tested on the test images, "
         f"clean and under all {len(CONDITIONS)} conditions.\n\n"
         "Frozen features are the 1,280 of EfficientNet-Lite0, trained on ImageNet, of "

@@ -16,7 +16,6 @@ STEPS = (0.01, 0.02, 0.04, 0.08)
 # What each regulariser is tried at; step sizes are compared at the second value.
 VALUES = {
     "dreg_strength": (0.0001, 0.0003, 0.001, 0.003),
-    "weight_decay": (0.01, 0.03, 0.1, 0.3),
     None: (None, None),
 }
 
@@ -32,8 +31,6 @@ class Family(NamedTuple):
 FAMILIES = {
     REFERENCE: Family("ChainzRule (cubic, DREG)", "polynomial", "dreg_strength"),
     "relu": Family("ReLU", "relu", None),
-    "relu_decay": Family("ReLU, weight decay", "relu", "weight_decay"),
-    "relu_dreg": Family("ReLU, DREG", "relu", "dreg_strength"),
 }
 LABELS = {name: family.label for name, family in FAMILIES.items()}
 

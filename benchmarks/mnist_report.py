@@ -80,7 +80,7 @@ def write(page, result, made_by, prefix=""):
         + f"\n\n![Test error by parameters]({prefix}error.png)",
         "## Gradients\n\nChainzRule by the other family at equal width and seed: "
         "geometric mean with the corrected 95 % interval over seeds; the change is the "
-        "mean over pairs; p is adjusted over the families.\n\n"
+        "mean over pairs; p is adjusted over the table.\n\n"
         + report.markdown(_pair_table(compared))
         + f"\n\n![Peaks and tail ratios by width]({prefix}gradients.png)",
         "## By width\n\nMean ± sd over seeds.\n\n"

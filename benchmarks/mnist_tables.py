@@ -37,10 +37,11 @@ def pairs(rows):
     -------
     DataFrame
         By metric and model: geometric mean ``ratio`` over the widths and then over the
-        seeds, with its 95 % interval ``low`` to ``high``, ``p`` and ``p_holm`` of
-        :func:`benchmarks.comparison.compare`, on logarithms; mean and sd over all pairs
-        of the ``change``, 0 where both are equal; the ``n_pairs``, those in which the
-        reference is ``lower``, and ``n_seeds``. "error" is 1 - accuracy.
+        seeds, with its 95 % interval ``low`` to ``high`` and ``p`` of
+        :func:`benchmarks.comparison.compare`, on logarithms; ``p_holm``, adjusted over
+        the whole table; mean and sd over all pairs of the ``change``, 0 where both are
+        equal; the ``n_pairs``, those in which the reference is ``lower``, and
+        ``n_seeds``. "error" is 1 - accuracy.
     """
     metrics = ["error", "log_loss", *NORMS]
     rows = rows.assign(error=1.0 - rows["accuracy"])
@@ -50,6 +51,7 @@ def pairs(rows):
     table = compare(means, REFERENCE, metrics).rename(columns={"difference": "ratio"})
     limits = ["ratio", "low", "high"]
     table[limits] = np.exp(table[limits])
+    table["p_holm"] = _holm(table["p"])
     lines = []
     for metric, model in table[["metric", "model"]].to_numpy():
         scores = rows.pivot(index=["width", "repeat"], columns="model", values=metric)
@@ -129,4 +131,8 @@ def parameters(rows, levels=LEVELS):
                 }
             )
     table = pd.DataFrame(lines)
-    return table.assign(p_holm=multipletests(table["p"], method="holm")[1])
+    return table.assign(p_holm=_holm(table["p"]))
+
+
+def _holm(p):
+    return multipletests(p, method="holm")[1]

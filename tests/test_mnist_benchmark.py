@@ -126,7 +126,7 @@ def rows():
 def test_ratios_are_those_of_the_reference(rows):
     """A ratio upside down would turn the verdict around."""
     table = mnist_tables.parameters(rows.main_rows, levels=(0.93, 0.95, 0.99))
-    assert table["level"].tolist() == [0.93] * 3 + [0.95] * 3
+    assert table["level"].tolist() == [0.93, 0.95]
     np.testing.assert_allclose(table["ratio"], 4.0, rtol=0.02)
     compared = mnist_tables.pairs(rows.main_rows).set_index(["metric", "model"])
     peak = compared.loc[("loss_peak", "relu")]
