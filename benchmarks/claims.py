@@ -81,7 +81,10 @@ def page(results):
     )
     summary = ", ".join(f"{counts[verdict]} {verdict}" for verdict in VERDICTS)
     remarks = statistics_remarks(results)
-    sources = [f"- `{name}.csv`: {line}" for name, line in results.made_by.items()]
+    sources = [
+        f"- [{name}.csv](../{command.RESULTS.as_posix()}/{name}.csv): {line}"
+        for name, line in results.made_by.items()
+    ]
     sections = [
         "# Claims of the papers",
         "Written by `python -m benchmarks.claims` from the tables in "
