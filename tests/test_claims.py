@@ -327,7 +327,7 @@ def test_no_cell_of_the_page_is_empty(written):
     for line in lines:
         assert all(cell.strip() for cell in line.strip("|").split(" | ")), line
         assert "nan" not in line.lower().split()
-    assert "`pima_models.csv`: made by pima_models" in text
+    assert "results/pima_models.csv): made by pima_models" in text
 
 
 def test_remarks_are_computed(written):
