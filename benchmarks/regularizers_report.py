@@ -87,9 +87,10 @@ def write(page, result, made_by, prefix=""):
 
 
 def terminal(result):
-    """Accuracies, and DREG against each other, as plain text."""
+    """Accuracies, and DREG against each other overall, as plain text."""
     table = scores(result.rows)
-    tables = [_regime_table(regimes(table), ALL), _against_table(comparisons(table))]
+    tests = comparisons(table).query("regime == 'overall'")
+    tables = [_regime_table(regimes(table), ALL), _against_table(tests)]
     return "\n\n".join(map(report.terminal, tables))
 
 
