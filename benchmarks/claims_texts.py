@@ -58,7 +58,8 @@ def sst5_fine_tuned(results):
     return Finding(
         "; ".join(
             f"{percent(scores.loc[name])} with a {name} head" for name in scores.index
-        ),
+        )
+        + f", {scores['n_train'].max():,.0f} training sentences",
         [
             ahead("more accurate than with a linear head", line),
             Part(

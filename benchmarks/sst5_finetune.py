@@ -42,7 +42,7 @@ class Plan(NamedTuple):
     fraction_of_choice: float
 
 
-FULL, QUICK = Plan(5, 1.0, 0.25), Plan(1, 0.05, 0.02)
+FULL, QUICK = Plan(5, 0.4, 0.25), Plan(1, 0.05, 0.02)
 
 
 def candidates(model):
@@ -102,18 +102,31 @@ def main(argv=None):
         help="minilm, mpnet, or the name or folder of a Hugging Face model",
     )
     options.add_argument("--seeds", type=int, help=f"fits of every head ({FULL.seeds})")
+    options.add_argument(
+        "--fraction",
+        type=float,
+        help=f"share of the training sentences ({FULL.fraction:g}); 1 is all",
+    )
     args = command.parse(options, argv)
     if args.seeds is not None and args.seeds < 1:
         options.error(f"--seeds must be at least 1, got {args.seeds}")
-    if args.publish and (args.seeds or args.model != MODEL):
-        options.error("--publish is for the full run, without --model and --seeds")
+    if args.fraction is not None and not 0 < args.fraction <= 1:
+        options.error(f"--fraction must be in (0, 1], got {args.fraction}")
+    if args.publish and (args.seeds or args.fraction or args.model != MODEL):
+        options.error(
+            "--publish is for the full run, without --model, --seeds and --fraction"
+        )
     plan = QUICK if args.quick else FULL
     sentences = command.loaded(sst5.load)
     first = choice(sentences, args.model, plan.fraction_of_choice)
     tried = command.fit(args, [first], RANKS)
     names = command.loaded(chosen, tried)
     second = comparison(
-        sentences, args.model, args.seeds or plan.seeds, plan.fraction, names
+        sentences,
+        args.model,
+        args.seeds or plan.seeds,
+        args.fraction or plan.fraction,
+        names,
     )
     rows = command.fit(args, [second], RANKS)
     result = sst5_finetune_report.Result(
