@@ -19,7 +19,6 @@ from cr_sklearn.model_selection import PackedGridSearchCV
 N_FOLDS = 5
 GRIDS = {
     "relu": {"learning_rate_init": [0.0003, 0.001, 0.003, 0.01]},
-    "chainzrule_step": {"learning_rate_init": [0.0003, 0.001, 0.003, 0.01]},
     "relu_dropout": {"dropout": [0.1, 0.2, 0.4, 0.6]},
     "relu_decay": {"weight_decay": [0.1, 1.0, 10.0, 100.0]},
     "lr_tuned": {"logisticregression__C": [0.001, 0.01, 0.1, 1.0]},
@@ -33,15 +32,6 @@ def _folds(seed):
 
 def _chainzrule(seed):
     return ChainzRuleClassifier(n_bins=0, random_state=seed)
-
-
-def _chainzrule_step(seed):
-    return PackedGridSearchCV(
-        _chainzrule(seed),
-        GRIDS["chainzrule_step"],
-        scoring="neg_log_loss",
-        cv=_folds(seed),
-    )
 
 
 def _ordinal(seed):
@@ -125,12 +115,6 @@ HEADS = {
         _svm,
     ),
 }
-# With the choice that the others have, beside that of the strength.
-STEP_HEAD = Model(
-    "ChainzRule, step chosen",
-    f"n_bins=0; {_choice('chainzrule_step', 'step size')} {_INNER}",
-    _chainzrule_step,
-)
 # For ordered classes, beside the heads of any.
 ORDINAL_HEAD = Model(
     "ChainzRule ordinal",

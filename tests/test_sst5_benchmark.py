@@ -49,9 +49,6 @@ def test_parts_are_the_published_ones():
     assert np.bincount(sentences.y[-2210:]).tolist() == [279, 633, 389, 510, 399]
 
 
-OURS = ["chainzrule", "chainzrule_step"]
-
-
 def _rows(gain):
     """Fits of all models; ChainzRule is ahead by ``gain`` and the SVM has labels."""
     rng = np.random.default_rng(0)
@@ -60,7 +57,7 @@ def _rows(gain):
         for encoder in encoders or ["minilm"]:
             for name in sst5_report.MODELS:
                 for repeat in range(4):
-                    score = 0.4 + gain * (name in OURS) + rng.normal(0, 1e-3)
+                    score = 0.4 + gain * (name == "chainzrule") + rng.normal(0, 1e-3)
                     scores = dict.fromkeys(RANKS.metrics, score)
                     if name == "svm":
                         scores["log_loss"] = np.nan
