@@ -3,11 +3,10 @@
 import numpy as np
 import pandas as pd
 from sklearn.metrics import log_loss
-from statsmodels.stats.multitest import multipletests
 
 from benchmarks import report, suite
 from benchmarks.cifar10c_models import REFERENCE
-from benchmarks.comparison import compare
+from benchmarks.comparison import compare, holm
 from benchmarks.corruptions import COMMON, CONDITIONS, CORRUPTIONS, N_SEVERITIES
 from benchmarks.evaluation import Scoring
 
@@ -83,7 +82,7 @@ def over_corruptions(rows):
             "p": differences.apply(suite.signed_rank_p),
         }
     )
-    table["p_holm"] = multipletests(table["p"], method="holm")[1]
+    table["p_holm"] = holm(table["p"])
     return table.rename_axis("model").reset_index()
 
 

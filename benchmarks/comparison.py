@@ -65,6 +65,11 @@ def size_ratio(rows):
     return float((rows["n_test"] / rows["n_train"]).mean())
 
 
+def holm(p):
+    """P values after Holm's correction for all of them."""
+    return multipletests(p, method="holm")[1]
+
+
 def compare(rows, reference, metrics, test_to_train=None):
     """Paired comparison of one model with each of the others.
 
@@ -98,7 +103,7 @@ def compare(rows, reference, metrics, test_to_train=None):
         table.insert(0, "metric", metric)
         table.insert(1, "model", others)
         if others:
-            table["p_holm"] = multipletests(table["p"], method="holm")[1]
+            table["p_holm"] = holm(table["p"])
         results.append(table)
     return pd.concat(results, ignore_index=True)
 

@@ -2,10 +2,9 @@
 
 import numpy as np
 import pandas as pd
-from statsmodels.stats.multitest import multipletests
 
 from benchmarks import report
-from benchmarks.comparison import compare, corrected_mean, size_ratio
+from benchmarks.comparison import compare, corrected_mean, holm, size_ratio
 from benchmarks.mnist_networks import REFERENCE
 
 # Of the norms of the gradients of all test images.
@@ -51,7 +50,7 @@ def pairs(rows):
     table = compare(means, REFERENCE, metrics).rename(columns={"difference": "ratio"})
     limits = ["ratio", "low", "high"]
     table[limits] = np.exp(table[limits])
-    table["p_holm"] = _holm(table["p"])
+    table["p_holm"] = holm(table["p"])
     lines = []
     for metric, model in table[["metric", "model"]].to_numpy():
         scores = rows.pivot(index=["width", "repeat"], columns="model", values=metric)
@@ -131,8 +130,4 @@ def parameters(rows, levels=LEVELS):
                 }
             )
     table = pd.DataFrame(lines)
-    return table.assign(p_holm=_holm(table["p"]))
-
-
-def _holm(p):
-    return multipletests(p, method="holm")[1]
+    return table.assign(p_holm=holm(table["p"]))

@@ -1,9 +1,9 @@
 """What is computed from the networks of the regularisers: accuracies, places, tests."""
 
 import pandas as pd
-from statsmodels.stats.multitest import multipletests
 
 from benchmarks import suite
+from benchmarks.comparison import holm
 
 REFERENCE = "dreg"
 REGIMES = {
@@ -166,5 +166,5 @@ def _against(values):
             }
         )
     table = pd.DataFrame(lines)
-    table["p_holm"] = multipletests(table["p"], method="holm")[1]
+    table["p_holm"] = holm(table["p"])
     return table

@@ -12,9 +12,8 @@ import pandas as pd
 import scikit_posthocs
 from scipy import stats
 from sklearn.model_selection import train_test_split
-from statsmodels.stats.multitest import multipletests
 
-from benchmarks.comparison import LOWER_IS_BETTER, corrected_mean, size_ratio
+from benchmarks.comparison import LOWER_IS_BETTER, corrected_mean, holm, size_ratio
 from benchmarks.data import load_tabular
 from benchmarks.protocols import Experiment, repeated_folds
 
@@ -222,7 +221,7 @@ def compare_over_sets(rows, reference, metrics):
             )
         table = pd.DataFrame(lines)
         if others:
-            table["p_holm"] = multipletests(table["p"], method="holm")[1]
+            table["p_holm"] = holm(table["p"])
         results.append(table)
     return pd.concat(results, ignore_index=True)
 
