@@ -52,7 +52,7 @@ def main(argv=None):
     options = command.parser(
         "mnist",
         __doc__.splitlines()[0],
-        quick="three widths, two seeds, a fifth of the images, in two minutes",
+        quick="three widths, two seeds, a fifth of the images, in a minute",
         rows=ROWS,
     )
     args = command.parse(options, argv)
