@@ -16,7 +16,7 @@ help:
 	@echo "make pima      the Pima comparison, 7 minutes on two cores"
 	@echo "make tabular   52 data sets of CR_SKLEARN_DATA, an hour on two cores"
 	@echo "make ordinal   ordered classes: 22 data sets of CR_SKLEARN_DATA, 28 core-minutes"
-	@echo "make speed     cost of steps, fits, packs, predictions, import; by rows; GPU"
+	@echo "make speed     cost of steps, fits, predictions, import; by rows; GPU"
 	@echo "make ablation  the default with one thing changed at a time, on CR_SKLEARN_DATA"
 	@echo "make gallery   pictures of every Display, for docs/gallery.md"
 	@echo "make agreement sensitivities against permutation importance and SHAP"

@@ -2,8 +2,8 @@
 
 The networks are our own in width, depth, number and training, and differ in activation
 and regulariser alone. Each has one setting, chosen among four values by log-loss on
-five inner folds: ours by itself (``dreg_strength="auto"``), the others by a grid search
-that trains all folds and values side by side.
+five inner folds: ours by itself (``dreg_strength="auto"``), the others by a grid
+search.
 """
 
 from sklearn.linear_model import LogisticRegression
@@ -14,7 +14,6 @@ from sklearn.svm import SVC
 
 from benchmarks.models import Model
 from cr_sklearn import ChainzRuleClassifier, ChainzRuleOrdinalRegressor
-from cr_sklearn.model_selection import PackedGridSearchCV
 
 N_FOLDS = 5
 GRIDS = {
@@ -49,7 +48,7 @@ def _relu(name, **settings):
             random_state=seed,
             **settings,
         )
-        return PackedGridSearchCV(
+        return GridSearchCV(
             network, GRIDS[name], scoring="neg_log_loss", cv=_folds(seed)
         )
 

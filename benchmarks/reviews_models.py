@@ -14,7 +14,6 @@ from sklearn.pipeline import Pipeline, make_pipeline
 
 from benchmarks.models import Model
 from cr_sklearn import ChainzRuleClassifier, ChainzRuleOrdinalRegressor
-from cr_sklearn.model_selection import PackedGridSearchCV
 
 # Ours as it comes, with its step size chosen, and as one large network.
 REFERENCE, STEP_REFERENCE, LARGE_REFERENCE = "ordinal", "ordinal_step", "large"
@@ -27,9 +26,9 @@ LARGE_STRENGTHS = [0.0001, 0.0005, 0.002, 0.01]
 LARGE_LAYERS, LARGE_EPOCHS, LARGE_STEP = (1600, 1600), 10, 0.005
 
 
-def _chosen(model, name, values, seed, search=PackedGridSearchCV):
+def _chosen(model, name, values, seed):
     part = StratifiedShuffleSplit(1, test_size=0.2, random_state=seed)
-    return search(model, {name: values}, scoring="neg_log_loss", cv=part)
+    return GridSearchCV(model, {name: values}, scoring="neg_log_loss", cv=part)
 
 
 def _ours(estimator=ChainzRuleOrdinalRegressor, **settings):
@@ -49,10 +48,7 @@ def _large(**settings):
         learning_rate_init=LARGE_STEP,
         **settings,
     )
-    # One after the other: four of them at once do not stay in cache.
-    return lambda seed: _chosen(
-        network(seed), "dreg_strength", LARGE_STRENGTHS, seed, GridSearchCV
-    )
+    return lambda seed: _chosen(network(seed), "dreg_strength", LARGE_STRENGTHS, seed)
 
 
 def _bag_of_words(seed):

@@ -3,8 +3,8 @@
 step: one training step with DREG against the same step without, and its distance to
 the rate of a large matrix product. fit: one fit on Pima against scikit-learn's MLP.
 predict: sensitivities beside probabilities. single: one row against the MLP. import:
-the package against sklearn. pack: packed cross-validation against a loop. scale: time
-and memory of a fit by the number of rows. gpu: fits and a large training on the GPU.
+the package against sklearn. scale: time and memory of a fit by the number of rows. gpu:
+fits and a large training on the GPU.
 """
 
 import argparse
@@ -22,7 +22,6 @@ with extra_packages():
     from benchmarks import (
         report,
         speed_gpu,
-        speed_pack,
         speed_scale,
         speed_step,
         speed_use,
@@ -79,8 +78,6 @@ PARTS = {
     "predict": Part(speed_use.predict, partial(use_text, "predict")),
     "single": Part(speed_use.single, partial(use_text, "single")),
     "import": Part(speed_use.imports, partial(use_text, "import")),
-    # On as many cores as torch takes by itself: the loop has two processes.
-    "pack": Part(speed_pack.pack, speed_pack.pack_text, TORCH_THREADS, rounds=3),
     "scale": Part(
         speed_scale.scale, speed_scale.scale_text, rounds=1, options=("rows",)
     ),

@@ -1,4 +1,4 @@
-"""Fits, packs of fits and a large training on the GPU, where there is one."""
+"""Fits and a large training on the GPU, where there is one."""
 
 import statistics
 from typing import NamedTuple
@@ -6,7 +6,6 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 import torch
-from sklearn.model_selection import RepeatedStratifiedKFold
 
 from benchmarks import report
 from benchmarks.data import load_pima
@@ -19,13 +18,10 @@ from cr_sklearn._training import initial_network, train
 from cr_sklearn.nn import CrossEntropy
 
 DREG_STRENGTH = 0.01
-N_SPLITS = 5
-# 50 and 1,000 fits.
-N_REPEATS = (10, 200)
 NO_GPU = (
-    "gpu: not measured, torch finds no GPU here. It would be a default fit on Pima and "
-    "packs of 50 and 1,000 fits, on CPU and GPU; how far their predictions are apart; "
-    "and a training on 750,000 x 300 rows on the GPU."
+    "gpu: not measured, torch finds no GPU here. It would be a default fit on Pima, on "
+    "CPU and GPU; how far their predictions are apart; and a training on 750,000 x 300 "
+    "rows on the GPU."
 )
 
 
@@ -50,7 +46,6 @@ def gpu(rounds):
     return pd.concat(
         [
             fits(device, rounds),
-            packs(device, rounds),
             training(device, rounds, LargeTraining()),
         ],
         ignore_index=True,
@@ -107,47 +102,6 @@ def fits(device, rounds, **params):
     apart = models["cpu"].predict_proba(X) - models[device].predict_proba(X)
     largest = np.abs(apart).max()
     return _tidy([*lines, ("largest difference of predict_proba", device, largest, "")])
-
-
-def packs(device, rounds, n_repeats=N_REPEATS, **params):
-    """Packed repeated 5-fold cross-validation on Pima on the CPU and on a device.
-
-    Parameters
-    ----------
-    device : str
-    rounds : int
-    n_repeats : sequence of int
-        Repeats of each pack.
-    **params
-        Of the classifier, where not the defaults; the strength is 0.01.
-
-    Returns
-    -------
-    DataFrame
-        Seconds, in the columns of :func:`fits`.
-    """
-    from cr_sklearn.model_selection import packed_cross_validate
-
-    X, y = load_pima()
-    lines = []
-    for repeats in n_repeats:
-        cv = RepeatedStratifiedKFold(
-            n_splits=N_SPLITS, n_repeats=repeats, random_state=0
-        )
-
-        def run(name, cv=cv):
-            model = ChainzRuleClassifier(
-                dreg_strength=DREG_STRENGTH, random_state=0, device=name, **params
-            )
-            packed_cross_validate(model, X, y, cv=cv, scoring="neg_log_loss")
-
-        runs = {
-            name: _synchronised(name, lambda name=name, run=run: run(name))
-            for name in _with_cpu(device)
-        }
-        label = f"pack of {N_SPLITS * repeats} fits on Pima"
-        lines += _medians(label, take_turns(runs, rounds))
-    return _tidy(lines)
 
 
 def training(device, rounds, sizes):

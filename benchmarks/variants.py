@@ -7,7 +7,7 @@ from unittest import mock
 
 import numpy as np
 
-from cr_sklearn import ChainzRuleClassifier, _joint, _selection, _training
+from cr_sklearn import ChainzRuleClassifier, _halving, _selection, _training
 from cr_sklearn._optimizer import FlatAdamW
 from cr_sklearn.nn import Streams
 
@@ -154,12 +154,12 @@ class _Choosing(ChainzRuleClassifier):
     """Other strengths go on, or from another time."""
 
     package = "cr_sklearn"
-    first_part, n_promising = _joint._FIRST_PART, _selection._N_PROMISING
+    first_part, n_promising = _halving._FIRST_PART, _selection._N_PROMISING
 
     def fit(self, X, y):
         """Fit with these."""
         with (
-            mock.patch.object(_joint, "_FIRST_PART", self.first_part),
+            mock.patch.object(_halving, "_FIRST_PART", self.first_part),
             mock.patch.object(_selection, "_N_PROMISING", self.n_promising),
         ):
             return super().fit(X, y)

@@ -1,10 +1,10 @@
 """Training rows as tensors, and their batches, with a random stream for each group."""
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from torch.nn import functional as F
 
 # Random tangents of a batch, dealt out to its rows: the penalty is their mean all the
 # same, and one for each row would cost as much as the rows themselves.
@@ -36,16 +36,6 @@ class Rows(NamedTuple):
             x,
             torch.as_tensor(y, device=device),
             torch.as_tensor(weight / weight.mean(), dtype=dtype, device=device),
-        )
-
-    @classmethod
-    def join(cls, parts):
-        """Rows of several tables in one; narrow ones get columns of zeros."""
-        width = max(part.x.shape[1] for part in parts)
-        return cls(
-            torch.cat([F.pad(part.x, (0, width - part.x.shape[1])) for part in parts]),
-            torch.cat([part.y for part in parts]),
-            torch.cat([part.weight for part in parts]),
         )
 
 
@@ -136,7 +126,6 @@ class PackedBatches:
                     for own, count in zip(self._index, groups.counts, strict=True)
                 ]
             ).unsqueeze(1)
-        self._widths = groups.widths or [rows.x.shape[1]] * len(groups.seeds)
         self._n_batches = -(-self.n_rows // batch_size)
         self._order = member_generators(groups.seeds, "order", first_epoch)
         self._signs = None
@@ -196,7 +185,7 @@ class PackedBatches:
 
     def _draw_signs(self):
         n_tangents = min(_N_TANGENTS, self.n_rows // self._n_batches)
-        return _Signs(self._signs, self._n_batches, n_tangents, self._widths)
+        return _Signs(self._signs, self._n_batches, n_tangents, self.rows.x.shape[1])
 
 
 class _Signs:
@@ -206,32 +195,27 @@ class _Signs:
     ----------
     generators : list of torch.Generator
         One per group.
-    n_batches, n_tangents : int
-    widths : list of int
-        Inputs of each group; others have tangents of zero.
+    n_batches, n_tangents, n_inputs : int
     """
 
-    def __init__(self, generators, n_batches, n_tangents, widths):
-        self._n_tangents, self._widths = n_tangents, widths
-        self._bits = []
-        for generator, width in zip(generators, widths, strict=True):
+    def __init__(self, generators, n_batches, n_tangents, n_inputs):
+        self._shape = n_tangents, n_inputs
+        self._bits, n_signs = [], n_batches * n_tangents * n_inputs
+        for generator in generators:
             # Faster than a random number for each.
-            words = torch.empty(
-                -(-n_batches * n_tangents * width // 64), dtype=torch.int64
-            )
+            words = torch.empty(-(-n_signs // 64), dtype=torch.int64)
             words.random_(-(2**63), None, generator=generator)
             self._bits.append(words.view(torch.uint8))
 
     def of(self, steps):
         """Entries -1 and 1 of consecutive batches, (batches, groups, k, d)."""
-        n_inputs, shifts = max(self._widths), torch.arange(8, dtype=torch.uint8)
+        shifts = torch.arange(8, dtype=torch.uint8)
+        per_batch = math.prod(self._shape)
+        first, last = steps[0] * per_batch, (steps[-1] + 1) * per_batch
         signs = []
-        for bits, width in zip(self._bits, self._widths, strict=True):
-            per_batch = self._n_tangents * width
-            first, last = steps[0] * per_batch, (steps[-1] + 1) * per_batch
+        for bits in self._bits:
             bytes_ = bits[first // 8 : -(-last // 8)]
             flat = ((bytes_.unsqueeze(1) >> shifts) & 1).flatten()
             flat = flat[first % 8 :][: last - first].view(torch.int8) * 2 - 1
-            own = flat.view(len(steps), self._n_tangents, width)
-            signs.append(F.pad(own, (0, n_inputs - width)))
+            signs.append(flat.view(len(steps), *self._shape))
         return torch.stack(signs, dim=1)

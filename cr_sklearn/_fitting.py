@@ -73,7 +73,7 @@ class FitMixin(AutomaticMixin):
         """
         # torch is imported where it is needed: importing the package, or unpickling
         # a model and predicting with it, must not wait for it.
-        from cr_sklearn._joint import PreparedFit
+        from cr_sklearn._halving import PreparedFit
         from cr_sklearn._table_inputs import encoded_rows
 
         go_on = mode != "fit" and hasattr(self, "coefs_")
@@ -165,10 +165,9 @@ class FitMixin(AutomaticMixin):
 
     def _train(self, prepared):
         """Train, and store the fitted attributes."""
-        from cr_sklearn._joint import train_fits
+        from cr_sklearn._halving import train_packs
 
-        [history] = train_fits([prepared])
-        prepared.finish(history)
+        prepared.finish(train_packs(prepared))
         prepared.progress.end()
         return self
 

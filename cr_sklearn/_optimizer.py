@@ -2,7 +2,6 @@
 
 import math
 
-import numpy as np
 import torch
 
 # Decay rates of the moments. The memory of squared gradients is short, for a few
@@ -27,9 +26,8 @@ class FlatAdamW:
         Become views of the buffer, with their values.
     decayed : iterable of Parameter
         Those of them that are subject to weight decay.
-    learning_rate : float or array-like of shape (members,)
-        Members are the leading axis of every parameter.
-    weight_decay : float or array-like of shape (members,)
+    learning_rate : float
+    weight_decay : float
         Decoupled: a step multiplies decayed parameters by
         ``1 - learning_rate * weight_decay``.
     factors : list of (Parameter, float), default=()
@@ -43,24 +41,12 @@ class FlatAdamW:
         self._first = torch.zeros_like(self._flat)
         self._second = torch.zeros_like(self._flat)
         self._n_steps = 0
-        # One rate for all, or one for each entry in units of the largest.
-        self._learning_rate = float(np.max(learning_rate))
-        self._relative = self._decay = None
-        if np.min(learning_rate) < self._learning_rate:
-            relative = np.divide(learning_rate, self._learning_rate)
-            self._relative = self._by_entry(relative, self.parameters)
-        if np.max(weight_decay) > 0.0:
-            self._decay = self._by_entry(weight_decay, list(decayed))
-            if self._relative is not None:
-                self._decay *= self._relative
+        self._learning_rate = learning_rate
+        self._factors = self._decay = None
+        if weight_decay > 0.0:
+            self._decay = self._by_entry([(p, weight_decay) for p in decayed], 0.0)
         if factors:
-            if self._relative is None:
-                self._relative = torch.ones_like(self._flat)
-            by_id = {id(parameter): factor for parameter, factor in factors}
-            for parameter, view in zip(
-                self.parameters, self._views(self._relative), strict=True
-            ):
-                view.mul_(by_id.get(id(parameter), 1.0))
+            self._factors = self._by_entry(factors, 1.0)
         for parameter, view in zip(
             self.parameters, self._views(self._flat), strict=True
         ):
@@ -90,11 +76,11 @@ class FlatAdamW:
         # A step that single precision can't hold diverges all the same.
         largest = torch.finfo(self._flat.dtype).max
         step_size = min(learning_rate * correction2 / correction1, largest)
-        if self._relative is None:
+        if self._factors is None:
             self._flat.addcdiv_(self._first, denominator, value=-step_size)
         else:
             update = torch.div(self._first, denominator, out=denominator)
-            self._flat.addcmul_(update, self._relative, value=-step_size)
+            self._flat.addcmul_(update, self._factors, value=-step_size)
 
     def state(self):
         """Moments by parameter, as copied arrays, with the number of steps."""
@@ -118,14 +104,12 @@ class FlatAdamW:
             first.copy_(torch.as_tensor(entry["exp_avg"]))
             second.copy_(torch.as_tensor(entry["exp_avg_sq"]))
 
-    def _by_entry(self, values, chosen):
-        """Values of the members spread over chosen parameters; 0 elsewhere."""
-        chosen = {id(p) for p in chosen}
-        spread = torch.zeros_like(self._flat)
-        values = torch.as_tensor(values, dtype=spread.dtype, device=spread.device)
+    def _by_entry(self, values, default):
+        """Spread values of some parameters over the entries of the buffer."""
+        values = {id(parameter): value for parameter, value in values}
+        spread = torch.empty_like(self._flat)
         for parameter, view in zip(self.parameters, self._views(spread), strict=True):
-            if id(parameter) in chosen:
-                view.copy_(values.view(-1, *[1] * (parameter.dim() - 1)))
+            view.fill_(values.get(id(parameter), default))
         return spread
 
     def _views(self, flat):

@@ -16,14 +16,14 @@ class TrainingSettings:
         Epochs of this training.
     batch_size : int
         Rows per step, at most.
-    learning_rate_init : float or array-like of shape (members,)
+    learning_rate_init : float
         Step size of AdamW at the start.
     schedule : {"cosine", "constant"}
         Cosine goes to zero over all epochs, step by step.
     done, left : int
         Where several trainings share one cosine: epochs of the earlier ones, and of
         those to come.
-    weight_decay : float or array-like of shape (members,)
+    weight_decay : float
         Decoupled weight decay of the weights, not of biases and coefficients.
     dreg_strength : array-like of shape (members,)
         Weight lambda of the DREG penalty of each member.
@@ -40,14 +40,14 @@ class TrainingSettings:
 
     max_iter: int
     batch_size: int
-    learning_rate_init: Any
+    learning_rate_init: float
     dreg_strength: Any
     dreg_stream: str
     first_epoch: int = 0
     schedule: str = "cosine"
     done: int = 0
     left: int = 0
-    weight_decay: Any = 0.0
+    weight_decay: float = 0.0
     tol: float = 1e-4
     n_iter_no_change: int = 10
     verbose: int = 0
@@ -71,14 +71,11 @@ class RowGroups(NamedTuple):
         Positions of the rows that each group trains on; None for all.
     counts : ndarray of shape (groups,), or None
         How many of these are meant: smaller sets are filled up.
-    widths : list of int or None
-        Inputs of each group's tangents, None for all: later ones get zeros.
     """
 
     seeds: Any
     rows: Any = None
     counts: Any = None
-    widths: Any = None
 
     @classmethod
     def of(cls, seeds, sets):

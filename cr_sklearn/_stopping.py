@@ -20,7 +20,7 @@ def diverged(settings, epoch):
     shown = ", ".join(f"{strength:g}" for strength in strengths)
     return NonFiniteLossError(
         f"The training loss is not finite in epoch {epoch} with learning_rate_init="
-        f"{np.max(settings.learning_rate_init):g} and dreg_strength={shown}. Lower "
+        f"{settings.learning_rate_init:g} and dreg_strength={shown}. Lower "
         "learning_rate_init; if that does not help, lower degree or the number of "
         "hidden layers, or change dreg_strength."
     )

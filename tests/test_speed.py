@@ -198,20 +198,6 @@ def test_memory_is_judged_at_a_million_rows(ratio, result):
     assert f"over 100,000 <= 1.1. {ratio * 200 / 900:.2f}: reached." in text
 
 
-def test_packed_scores_are_compared_with_those_of_the_loop():
-    """A ratio of times means nothing if the two do different things."""
-    from benchmarks import speed_pack
-
-    table = speed_pack.pack(1, n_splits=2, n_repeats=1, n_jobs=1, **SMALL_FIT)
-    difference = table.groupby("variant")["max_difference"].max()
-    assert difference["cross_validate, n_jobs=1"] == 0.0
-    assert (difference < 1e-3).all()
-    assert len(difference) == 3
-    assert "Goal: packed, n_jobs=1, dreg_strength=auto <= 0.2" in speed_pack.pack_text(
-        table
-    )
-
-
 def _training_figures(device):
     table = speed_gpu.training(device, 1, TINY_TRAINING)
     names = table["measurement"].str.replace("training, 64 x 6, ", "")

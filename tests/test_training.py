@@ -6,7 +6,7 @@ import torch
 
 from cr_sklearn import ChainzRuleClassifier, _training
 from cr_sklearn._batches import PackedBatches, Rows, member_generators
-from cr_sklearn._joint import PreparedFit, train_fits
+from cr_sklearn._halving import PreparedFit, train_packs
 from cr_sklearn._optimizer import FlatAdamW
 from cr_sklearn._packs import Packs
 from cr_sklearn._settings import RowGroups, TrainingSettings
@@ -388,8 +388,8 @@ def test_members_that_do_not_look_promising_stop_and_the_others_go_on():
     """Time is spent where it pays; who stops must not be touched any more."""
     kept = np.array([0, 2])
     halves, short = fit_of(3, 10, promising=lambda network: kept), fit_of(3, 4, left=6)
-    [history] = train_fits([halves])
-    train_fits([short])
+    history = train_packs(halves)
+    train_packs(short)
     assert len(history.loss) == len(history.dreg) == 10
     stopped, reference = halves.packs.networks[0], short.packs.networks[0]
     for one, two in zip(weights_of(stopped, 1), weights_of(reference, 1), strict=True):
@@ -417,7 +417,7 @@ def test_stopping_on_request_stops_both_parts(epoch):
             return self.left == 0
 
     fit = fit_of(2, 10, progress=Stop(), promising=lambda network: np.array([1]))
-    [history] = train_fits([fit])
+    history = train_packs(fit)
     assert len(history.loss) == epoch
     assert not history.interrupted
 
@@ -434,7 +434,7 @@ def test_weights_in_the_middle_of_training_are_those_of_the_moment():
             seen.append(fit.packs.dump("polynomial").skip_coef)
 
     fit = fit_of(2, 5, progress=Look(), promising=lambda network: np.array([1]))
-    train_fits([fit])
+    train_packs(fit)
     steps = np.abs(np.diff(seen, axis=0)).max(axis=(2, 3))
     assert (steps[:, 1] > 0).all()
     assert (steps[0] > 0).all()

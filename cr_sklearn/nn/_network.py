@@ -6,7 +6,6 @@ import math
 
 import torch
 from torch import nn
-from torch.nn import functional as F
 
 from cr_sklearn.nn._activations import make_activation
 from cr_sklearn.nn._thresholds import free_parameters, ordered_thresholds
@@ -200,45 +199,6 @@ class PackedNetwork(nn.Module):
                 part.parameters(), self.parameters(), strict=True
             ):
                 own[index] = parameter
-
-    @classmethod
-    def join(cls, networks):
-        """Members of several networks in one; weights are copied.
-
-        Parameters
-        ----------
-        networks : sequence of PackedNetwork
-            Alike but for their members, and for ``n_features``: narrow ones get
-            weights of zero, for inputs of zero.
-        """
-        joined = copy.deepcopy(networks[0])
-        joined.n_features = max(network.n_features for network in networks)
-        joined.members = sum(network.members for network in networks)
-        with torch.no_grad():
-            for own, *parts in zip(
-                joined.parameters(), *(n.parameters() for n in networks), strict=True
-            ):
-                if own is joined.input_weight:
-                    parts = [
-                        F.pad(part, (0, joined.n_features - part.shape[2]))
-                        for part in parts
-                    ]
-                own.data = torch.cat(parts)
-        return joined
-
-    def part(self, networks):
-        """Give the networks that were joined the weights of their members."""
-        ends = itertools.accumulate(network.members for network in networks)
-        with torch.no_grad():
-            for network, end in zip(networks, ends, strict=True):
-                members = slice(end - network.members, end)
-                for own, joined in zip(
-                    network.parameters(), self.parameters(), strict=True
-                ):
-                    given = joined[members]
-                    if joined is self.input_weight:
-                        given = given[..., : network.n_features]
-                    own.copy_(given)
 
     def forward(self, x):
         """Value stream alone: outputs (members, batch, n_outputs), or margins."""
