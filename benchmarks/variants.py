@@ -107,6 +107,13 @@ class Hermite(_TrainedBy):
     net = _NetHermite
 
 
+def _weigh(model, weights):
+    """Give the networks of a fitted model other weights."""
+    members = model._network.members._replace(member_weights=weights)
+    model._network = members.folded()
+    return model
+
+
 class WithoutScale(ChainzRuleClassifier):
     """Weights of the strengths that sum to 1: no calibration scale."""
 
@@ -115,10 +122,7 @@ class WithoutScale(ChainzRuleClassifier):
     def fit(self, X, y):
         """Fit, then divide."""
         super().fit(X, y)
-        self.estimator_weights_ = (
-            self.estimator_weights_ / self.estimator_weights_.sum()
-        )
-        return self
+        return _weigh(self, self.estimator_weights_ / self.estimator_weights_.sum())
 
 
 class OneStrength(ChainzRuleClassifier):
@@ -135,7 +139,7 @@ class OneStrength(ChainzRuleClassifier):
             losses = path["log_loss"][path["weight"] > 0]
             best = np.arange(len(losses)) == losses.argmin()
             kept = np.tile(best, len(self.estimator_weights_) // len(best))
-            self.estimator_weights_ = kept / kept.sum()
+            _weigh(self, kept / kept.sum())
         return self
 
 

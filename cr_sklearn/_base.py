@@ -17,28 +17,69 @@ from sklearn.utils.validation import (
 
 from cr_sklearn._callbacks import CallbackSupportMixin
 from cr_sklearn._columns import ArrayColumns, read_columns
-from cr_sklearn._fitting import FitMixin
-from cr_sklearn._inference import tail_ratio
+from cr_sklearn._fitting import FitMixin, TrainingInterrupted
+from cr_sklearn._inference import FittedNetwork, tail_ratio
 from cr_sklearn._rows import TrainingRows
 
 # Encoded values in a batch of rows to predict (4 MB).
 _BATCH_VALUES = 2**19
 
 
-def unchanged_on_error(method):
-    """Make a fitting method leave its estimator as it was when it raises."""
+def published_at_once(method):
+    """Make a fitting method work on a copy, whose state the estimator gets at the end.
+
+    A fit that raises leaves the estimator as it was, and predictions in another thread
+    are those of the fit before or of the new one.
+    """
 
     @functools.wraps(method)
-    def guarded(self, *args, **kwargs):
-        before = dict(self.__dict__)
+    def fit(self, *args, **kwargs):
+        copy = object.__new__(type(self))
+        vars(copy).update(vars(self))
         try:
-            return method(self, *args, **kwargs)
-        except BaseException:
-            self.__dict__.clear()
-            self.__dict__.update(before)
+            method(copy, *args, **kwargs)
+        except TrainingInterrupted:
+            self.__dict__ = vars(copy)
             raise
+        self.__dict__ = vars(copy)
+        return self
 
-    return guarded
+    return fit
+
+
+def of_one_fit(method):
+    """Make a predicting method read the state of a single fit.
+
+    A fit in another thread gives the estimator another dict of attributes; this one
+    stays as it is.
+    """
+
+    @functools.wraps(method)
+    def predict(self, *args, **kwargs):
+        snapshot = object.__new__(type(self))
+        snapshot.__dict__ = vars(self)
+        return method(snapshot, *args, **kwargs)
+
+    return predict
+
+
+def _weights_property(name, doc):
+    """Read-only arrays of the fitted networks, of which there is one copy."""
+
+    def get(self):
+        if "_network" not in vars(self):
+            raise AttributeError(f"{type(self).__name__} has no weights before a fit.")
+        return _read_only(getattr(self._network.members, name))
+
+    return property(get, doc=doc)
+
+
+def _read_only(arrays):
+    if not isinstance(arrays, np.ndarray):
+        return tuple(map(_read_only, arrays))
+    view = arrays.view()
+    view.flags.writeable = False
+    return view
 
 
 class BaseChainzRule(FitMixin, CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
@@ -94,6 +135,17 @@ class BaseChainzRule(FitMixin, CallbackSupportMixin, BaseEstimator, metaclass=AB
     def __init__(self, **params):
         """Subclasses list the parameters, as scikit-learn requires."""
 
+    coefs_ = _weights_property("coefs", "Weights of the layers.")
+    intercepts_ = _weights_property("intercepts", "Biases of the layers.")
+    skip_coef_ = _weights_property("skip_coef", "Linear maps from input to output.")
+    polynomial_coefs_ = _weights_property(
+        "polynomial_coefs", "Coefficients of the activations."
+    )
+    estimator_weights_ = _weights_property(
+        "member_weights", "Weights of the networks in their sum."
+    )
+
+    @of_one_fit
     def jacobian(self, X):
         """Exact Jacobian of the outputs with respect to the columns.
 
@@ -122,6 +174,7 @@ class BaseChainzRule(FitMixin, CallbackSupportMixin, BaseEstimator, metaclass=AB
         [jacobian] = self._by_batch(X, in_users_units, with_jacobian=True)
         return jacobian
 
+    @of_one_fit
     def sensitivity(self, X):
         r"""How strongly each prediction leans on its inputs.
 
@@ -211,15 +264,16 @@ class BaseChainzRule(FitMixin, CallbackSupportMixin, BaseEstimator, metaclass=AB
         return TrainingRows(columns, y, weight, groups, kept)
 
     def __getstate__(self):
-        # A file holds the weights once, as they are in the public attributes.
+        # A file holds the weights once, in types that need no trust.
         state = dict(super().__getstate__())
-        state.pop("_network", None)
+        if "_network" in state:
+            state["_network"] = state["_network"].members._asdict()
         return state
 
     def __setstate__(self, state):
         super().__setstate__(state)
-        if "coefs_" in state:
-            self._network = self._fitted_network().folded()
+        if "_network" in state:
+            self._network = FittedNetwork(**state["_network"]).folded()
 
     def _outputs(self, X):
         """Weighted sum of the members' outputs, (n_samples, n_outputs)."""

@@ -3,6 +3,7 @@
 import numpy as np
 from scipy.special import expit, softmax
 
+from cr_sklearn._base import of_one_fit
 from cr_sklearn._labels import LabelledChainzRule
 
 
@@ -152,17 +153,19 @@ class ChainzRuleClassifier(LabelledChainzRule):
         out, by networks that have not seen them. Of large tables some 131,000 rows
         have a part in this and in the choice of the strength.
     interrupted_ : bool
-        Whether Ctrl-C ended the training.
+        Whether Ctrl-C ended the training. It also ends in ``KeyboardInterrupt``; the
+        estimator then has the best weights up to that moment.
     estimator_weights_ : ndarray of shape (n_estimators,)
         Weights of the networks in the sum of their logits. Their sum is 1 with a fixed
         strength; with inner folds it is the calibration scale.
-    coefs_ : list of ndarray of shape (n_estimators, n_in, n_out)
-        Weights of the layers, the output's last.
-    intercepts_ : list of ndarray of shape (n_estimators, n_out)
+    coefs_ : tuple of ndarray of shape (n_estimators, n_in, n_out)
+        Weights of the layers, the output's last. These and the other weights are
+        read-only views of the networks that predict.
+    intercepts_ : tuple of ndarray of shape (n_estimators, n_out)
         Biases of the layers.
     skip_coef_ : ndarray of shape (n_estimators, n_encoded, n_outputs)
         Linear map from the encoded inputs to the output.
-    polynomial_coefs_ : list of ndarray of shape (n_estimators, degree, n_units)
+    polynomial_coefs_ : tuple of ndarray of shape (n_estimators, degree, n_units)
         Coefficients of z, z^2, ... of every neuron; empty for other activations.
 
     Notes
@@ -253,6 +256,7 @@ class ChainzRuleClassifier(LabelledChainzRule):
         self.warm_start = warm_start
         self.verbose = verbose
 
+    @of_one_fit
     def decision_function(self, X):
         """Logits, averaged over the ensemble.
 

@@ -1,24 +1,25 @@
 """From validated rows to fitted attributes: encode, train, choose, store."""
 
-import warnings
 from abc import abstractmethod
 from functools import partial
 from numbers import Integral
 
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 
 from cr_sklearn._automatic import AutomaticMixin
 from cr_sklearn._callbacks import FitProgress
 from cr_sklearn._encoding import TabularEncoder
-from cr_sklearn._inference import FittedNetwork
 from cr_sklearn._rows import TrainingPart
 
 _MAX_SEED = np.iinfo(np.int32).max
 # What "auto" is for tables too small for inner folds, and in partial_fit.
 _AUTO_STRENGTH = 0.01
+
+
+class TrainingInterrupted(KeyboardInterrupt):
+    """Ctrl-C ended a training; the estimator has the best weights up to then."""
 
 
 class FitMixin(AutomaticMixin):
@@ -38,16 +39,6 @@ class FitMixin(AutomaticMixin):
     @abstractmethod
     def _predict_codes(self, outputs):
         """Positions of the predicted classes for outputs of the network."""
-
-    def _fitted_network(self):
-        return FittedNetwork(
-            self.coefs_,
-            self.intercepts_,
-            self.skip_coef_,
-            self.polynomial_coefs_,
-            self._activation,
-            self.estimator_weights_,
-        )
 
     def _prepare(self, rows, target, loss_weight, *, classes, user_data, mode="fit"):
         """Encode the rows and build the networks.
@@ -76,7 +67,7 @@ class FitMixin(AutomaticMixin):
         from cr_sklearn._halving import PreparedFit
         from cr_sklearn._table_inputs import encoded_rows
 
-        go_on = mode != "fit" and hasattr(self, "coefs_")
+        go_on = mode != "fit" and hasattr(self, "_network")
         random_state = check_random_state(self.random_state)
         # Drawn also where there are no folds, so that networks do not depend on it.
         fold_seed = random_state.randint(_MAX_SEED)
@@ -103,7 +94,7 @@ class FitMixin(AutomaticMixin):
         )
         member_weights = None
         if go_on:
-            fitted = self._fitted_network()
+            fitted = self._network.members
             packs.load(fitted, self.activation)
             member_weights = fitted.member_weights
 
@@ -112,7 +103,7 @@ class FitMixin(AutomaticMixin):
                 "_encoder": encoder,
                 "_strengths": packs.strengths,
                 "dreg_strength_": _typical(packs.strengths),
-                **_network_attributes(packs.dump(self.activation, member_weights)),
+                "_network": packs.dump(self.activation, member_weights).folded(),
             }
 
         like = packs.networks[-1].skip
@@ -164,11 +155,23 @@ class FitMixin(AutomaticMixin):
         )
 
     def _train(self, prepared):
-        """Train, and store the fitted attributes."""
+        """Train, and store the fitted attributes.
+
+        Raises
+        ------
+        TrainingInterrupted
+            When all that was trained is stored.
+        """
         from cr_sklearn._halving import train_packs
 
-        prepared.finish(train_packs(prepared))
+        history = train_packs(prepared)
+        prepared.finish(history)
         prepared.progress.end()
+        if history.interrupted:
+            raise TrainingInterrupted(
+                f"Ctrl-C after {self.n_iter_} epochs. The estimator keeps the best "
+                "weights up to then and can predict; interrupted_ is True."
+            )
         return self
 
     def _strength_search(self, rows, target, classes, seed):
@@ -209,14 +212,13 @@ class FitMixin(AutomaticMixin):
             ]
 
         _, target, weight = training
-        network = self._fitted_network()
+        network = self._network.members
         choice = search.choose(
             network, outputs, self._make_criterion(), target, weight, sensitivities
         )
         kept = network.take(choice.members)
         kept = kept._replace(member_weights=choice.weights)
-        for name, value in _network_attributes(kept).items():
-            setattr(self, name, value)
+        self._network = kept.folded()
         self._strengths = search.strengths[choice.members]
         self.dreg_strength_ = choice.strength
         self.dreg_path_ = choice.path
@@ -283,13 +285,6 @@ class FitMixin(AutomaticMixin):
         self.n_iter_ = len(self.loss_curve_)
         self._n_iter_all = history.n_iter_all
         self.interrupted_ = history.interrupted
-        if history.interrupted:
-            warnings.warn(
-                f"Training was interrupted after {len(history.loss)} epochs. The best "
-                "weights up to then are kept.",
-                ConvergenceWarning,
-                stacklevel=2,
-            )
 
 
 def _typical(strengths):
@@ -297,15 +292,3 @@ def _typical(strengths):
     if (strengths == strengths[0]).all():
         return float(strengths[0])
     return float(np.exp(np.log(strengths).mean()))
-
-
-def _network_attributes(network):
-    return {
-        "coefs_": network.coefs,
-        "intercepts_": network.intercepts,
-        "skip_coef_": network.skip_coef,
-        "polynomial_coefs_": network.polynomial_coefs,
-        "estimator_weights_": network.member_weights,
-        "_activation": network.activation,
-        "_network": network.folded(),
-    }

@@ -132,10 +132,12 @@ class FoldedNetwork:
 
     Parameters
     ----------
-    network : FittedNetwork
+    members : FittedNetwork
 
     Attributes
     ----------
+    members : FittedNetwork
+        The networks whose sum it is.
     n_inputs, n_outputs : int
     linear : ndarray of shape (n_inputs, n_outputs)
         :math:`A`.
@@ -151,7 +153,8 @@ class FoldedNetwork:
         From the last hidden layer, the members' weights in it.
     """
 
-    def __init__(self, network):
+    def __init__(self, members):
+        self.members = network = members
         weights = network.member_weights
         self.linear = np.tensordot(weights, network.skip_coef, 1)
         self.intercept = weights @ network.intercepts[-1]

@@ -9,7 +9,7 @@ from sklearn.utils import assert_all_finite, column_or_1d, compute_class_weight
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.multiclass import check_classification_targets
 
-from cr_sklearn._base import BaseChainzRule, unchanged_on_error
+from cr_sklearn._base import BaseChainzRule, of_one_fit, published_at_once
 from cr_sklearn._callbacks import with_callbacks
 from cr_sklearn._columns import is_missing
 
@@ -54,7 +54,7 @@ class LabelledChainzRule(ClassifierMixin, BaseChainzRule):
     def _probability_jacobian(self, outputs, jacobian):
         """Jacobian (n, n_classes, d) of the probabilities, from that of the outputs."""
 
-    @unchanged_on_error
+    @published_at_once
     @with_callbacks
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y, sample_weight=None, groups=None):
@@ -86,7 +86,7 @@ class LabelledChainzRule(ClassifierMixin, BaseChainzRule):
         """
         return self._train(self._prepare_fit(X, y, sample_weight, groups))
 
-    @unchanged_on_error
+    @published_at_once
     @with_callbacks
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y, classes=None, sample_weight=None):
@@ -107,7 +107,7 @@ class LabelledChainzRule(ClassifierMixin, BaseChainzRule):
         -------
         self : estimator
         """
-        first = not hasattr(self, "coefs_")
+        first = not hasattr(self, "_network")
         user_data = {"X": X, "y": y, "sample_weight": sample_weight}
         labels = self._validate_labels(y)
         rows = self._validate_rows(X, labels, sample_weight, reset=first)
@@ -123,6 +123,7 @@ class LabelledChainzRule(ClassifierMixin, BaseChainzRule):
         labels = self._order_labels(known, y) if first else self._labels
         return self._train(self._prepare_labels(rows, labels, user_data, "partial_fit"))
 
+    @of_one_fit
     def predict(self, X):
         """Class of each row.
 
@@ -139,6 +140,7 @@ class LabelledChainzRule(ClassifierMixin, BaseChainzRule):
             X, lambda outputs: self._labels[self._predict_codes(outputs)]
         )
 
+    @of_one_fit
     def predict_proba(self, X, return_sensitivity=False):
         """Class probabilities.
 
@@ -183,7 +185,7 @@ class LabelledChainzRule(ClassifierMixin, BaseChainzRule):
 
     def _prepare_fit(self, X, y, sample_weight=None, groups=None):
         """Everything that :meth:`fit` does before its networks train."""
-        mode = "warm_start" if self.warm_start and hasattr(self, "coefs_") else "fit"
+        mode = "warm_start" if self.warm_start and hasattr(self, "_network") else "fit"
         user_data = {"X": X, "y": y, "sample_weight": sample_weight}
         labels = self._validate_labels(y)
         rows = self._validate_rows(

@@ -4,6 +4,7 @@ import numpy as np
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from cr_sklearn._base import of_one_fit
 from cr_sklearn._cumulative import (
     class_probabilities,
     class_probability_slopes,
@@ -221,18 +222,20 @@ class ChainzRuleOrdinalRegressor(LabelledChainzRule):
         out, by networks that have not seen them. Of large tables some 131,000 rows
         have a part in this and in the choice of the strength.
     interrupted_ : bool
-        Whether Ctrl-C ended the training.
+        Whether Ctrl-C ended the training. It also ends in ``KeyboardInterrupt``; the
+        estimator then has the best weights up to that moment.
     estimator_weights_ : ndarray of shape (n_estimators,)
         Weights of the networks in the sum of their margins. Their sum is 1 with a fixed
         strength; with inner folds it is the calibration scale.
-    coefs_ : list of ndarray of shape (n_estimators, n_in, n_out)
-        Weights of the layers, the output's last.
-    intercepts_ : list of ndarray of shape (n_estimators, n_out)
+    coefs_ : tuple of ndarray of shape (n_estimators, n_in, n_out)
+        Weights of the layers, the output's last. These and the other weights are
+        read-only views of the networks that predict.
+    intercepts_ : tuple of ndarray of shape (n_estimators, n_out)
         Biases of the layers; the last are each network's thresholds with a minus,
         (n_estimators, n_classes - 1).
     skip_coef_ : ndarray of shape (n_estimators, n_encoded, 1)
         Linear map from the encoded inputs to the output.
-    polynomial_coefs_ : list of ndarray of shape (n_estimators, degree, n_units)
+    polynomial_coefs_ : tuple of ndarray of shape (n_estimators, degree, n_units)
         Coefficients of z, z^2, ... of every neuron; empty for other activations.
 
     Notes
@@ -345,6 +348,7 @@ class ChainzRuleOrdinalRegressor(LabelledChainzRule):
         """Thresholds of the ensemble, in rank order."""
         return -(self.estimator_weights_ @ self.intercepts_[-1])
 
+    @of_one_fit
     def predict_cumproba(self, X):
         r"""Probabilities :math:`P(y \le k)` of each class or a lower one.
 
@@ -361,6 +365,7 @@ class ChainzRuleOrdinalRegressor(LabelledChainzRule):
             X, lambda margins: cumulative_probabilities(self._link, margins)
         )
 
+    @of_one_fit
     def predict_expected(self, X, scores=None):
         """Expected score of each row: a prediction between the classes.
 
@@ -397,6 +402,7 @@ class ChainzRuleOrdinalRegressor(LabelledChainzRule):
             X, lambda margins: class_probabilities(self._link, margins) @ scores
         )
 
+    @of_one_fit
     def predict_latent(self, X):
         """Latent f(x) of the ensemble, on the scale of ``thresholds_``.
 

@@ -337,7 +337,7 @@ def test_other_activations(moons, activation):
     X, y = moons
     model = small(activation=activation, max_iter=60, dreg_strength=0.001).fit(X, y)
     assert model.score(X, y) > 0.85
-    assert model.polynomial_coefs_ == []
+    assert model.polynomial_coefs_ == ()
     assert np.isfinite(model.dreg_curve_).all()
 
 
@@ -345,7 +345,7 @@ def test_the_ensemble_averages_its_members(moons):
     """decision_function must be one function, so that its Jacobian exists."""
     X, y = moons
     model = small(n_estimators=3).fit(X, y)
-    fitted = model._fitted_network()
+    fitted = model._network.members
     encoded, _ = model._encoder.transform(read_columns(X))
     alone = [
         fitted.take([m])._replace(member_weights=np.ones(1)).folded().outputs(encoded)

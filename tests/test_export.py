@@ -151,8 +151,9 @@ def test_ordered_classes(link, rule):
 def test_tails_of_ordered_classes():
     """Far out one class has it all, and no probability is negative or undefined."""
     model, X = stages(link="probit")
-    model.intercepts_[-1] *= 50.0
-    model.__setstate__(model.__getstate__())
+    members = model._network.members
+    wide = [*members.intercepts[:-1], members.intercepts[-1] * 50.0]
+    model._network = members._replace(intercepts=wide).folded()
     probabilities = assert_same(model, X, 1e-6)["probabilities"]
     assert (probabilities >= 0.0).all()
     np.testing.assert_allclose(probabilities.sum(axis=1), 1.0, atol=1e-6)

@@ -448,7 +448,7 @@ def test_norms_of_layers_are_those_that_dreg_penalises(table, hidden, activation
     network = PackedNetwork(
         model._encoder.n_encoded_, hidden, 3, members=2, activation=activation
     ).double()
-    _weights.load(network, activation, model._fitted_network())
+    _weights.load(network, activation, model._network.members)
     encoded, _ = model._encoder.transform(model._read(X))
     # (layers, members, rows)
     _, squares = dreg(network, torch.from_numpy(encoded))

@@ -131,7 +131,7 @@ def members_of(estimator):
     -------
     list of FittedNetwork
     """
-    network = estimator._fitted_network()
+    network = estimator._network.members
     return [network.take([member]) for member in range(len(network.skip_coef))]
 
 

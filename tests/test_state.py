@@ -1,0 +1,143 @@
+"""The fitted state: one truth, finished at once, and kept by Ctrl-C."""
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+from sklearn.datasets import make_moons
+from sklearn.model_selection import GridSearchCV, cross_val_score
+
+from cr_sklearn import ChainzRuleClassifier, ChainzRuleOrdinalRegressor
+from cr_sklearn._optimizer import FlatAdamW
+
+ESTIMATORS = [ChainzRuleClassifier, ChainzRuleOrdinalRegressor]
+WEIGHTS = ["coefs_", "intercepts_", "polynomial_coefs_"]
+
+
+def small(kind=ChainzRuleClassifier, **given):
+    return kind(max_iter=3, random_state=0, **{"dreg_strength": 0.01, **given})
+
+
+@pytest.fixture(scope="module")
+def moons():
+    return make_moons(150, noise=0.2, random_state=0)
+
+
+@pytest.mark.parametrize("kind", ESTIMATORS)
+def test_weights_are_read_only_views_of_what_predicts(kind, moons):
+    """A change without effect on the predictions would be a lie."""
+    model = small(kind).fit(*moons)
+    for name in WEIGHTS:
+        layers = getattr(model, name)
+        with pytest.raises(ValueError, match="read-only"):
+            layers[0][:] = 0.0
+        with pytest.raises(TypeError):
+            layers[0] = 0.0
+        assert np.shares_memory(layers[0], getattr(model, name)[0])
+    with pytest.raises(ValueError, match="read-only"):
+        model.skip_coef_[:] = 0.0
+    with pytest.raises(AttributeError):
+        model.estimator_weights_ = np.zeros(8)
+
+
+@pytest.mark.parametrize("kind", ESTIMATORS)
+@pytest.mark.parametrize(
+    "duplicate", [copy.deepcopy, copy.copy, lambda m: pickle.loads(pickle.dumps(m))]
+)
+def test_copies_predict_the_same_and_keep_their_weights_read_only(
+    kind, duplicate, moons
+):
+    """A model that is saved is the model that was looked at."""
+    X, y = moons
+    model = small(kind).fit(X, y)
+    twin = duplicate(model)
+    np.testing.assert_array_equal(twin.predict_proba(X), model.predict_proba(X))
+    with pytest.raises(ValueError, match="read-only"):
+        twin.coefs_[0][:] = 0.0
+
+
+def test_an_unfitted_estimator_has_no_weights():
+    """Tools ask with hasattr."""
+    assert not hasattr(ChainzRuleClassifier(), "coefs_")
+    with pytest.raises(AttributeError, match="no weights before a fit"):
+        _ = ChainzRuleClassifier().coefs_
+
+
+@pytest.mark.parametrize(
+    "method", ["predict", "predict_proba", "jacobian", "sensitivity", "tail_ratio"]
+)
+def test_a_prediction_under_way_is_that_of_one_fit(method, moons, monkeypatch):
+    """A server predicts in one thread while another brings in a new fit."""
+    X, y = moons
+    model = small().fit(X, y)
+    expected = getattr(model, method)(X)
+    transform = type(model._encoder).transform
+
+    def transform_while_refitted(encoder, columns):
+        monkeypatch.undo()
+        model.fit(np.c_[X, X], np.array(["a", "b", "c"])[np.arange(len(y)) % 3])
+        return transform(encoder, columns)
+
+    monkeypatch.setattr(type(model._encoder), "transform", transform_while_refitted)
+    np.testing.assert_array_equal(getattr(model, method)(X), expected)
+    assert model.classes_.tolist() == ["a", "b", "c"]
+
+
+def test_a_fit_under_way_leaves_the_earlier_one_in_place(moons, monkeypatch):
+    """Half of a fit is no fit."""
+    X, y = moons
+    model = small().fit(X, y)
+    before, seen = model.predict_proba(X), []
+    original = FlatAdamW.step
+
+    def step(self, *args):
+        seen.append(model.predict_proba(X))
+        original(self, *args)
+
+    monkeypatch.setattr(FlatAdamW, "step", step)
+    model.fit(-X, y)
+    assert seen
+    assert all((probabilities == before).all() for probabilities in seen)
+    assert not np.array_equal(model.predict_proba(X), before)
+
+
+def interrupt_at(monkeypatch, step_number):
+    """Press Ctrl-C in a step of the optimiser, counted over all fits."""
+    original, count = FlatAdamW.step, 0
+
+    def step(self, *args):
+        nonlocal count
+        count += 1
+        if count == step_number:
+            raise KeyboardInterrupt
+        original(self, *args)
+
+    monkeypatch.setattr(FlatAdamW, "step", step)
+
+
+@pytest.mark.parametrize("strength", ["auto", 0.01])
+@pytest.mark.parametrize("step_number", [1, 2, 5, 8])
+def test_ctrl_c_ends_the_fit_and_keeps_what_it_has(
+    strength, step_number, moons, monkeypatch
+):
+    """Wherever it strikes, the estimator predicts and says what it is."""
+    X, y = moons
+    interrupt_at(monkeypatch, step_number)
+    model = small(dreg_strength=strength)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, y)
+    assert model.interrupted_
+    np.testing.assert_allclose(model.predict_proba(X).sum(axis=1), 1.0)
+    assert not model.fit(X, y).interrupted_
+
+
+@pytest.mark.parametrize("run", ["search", "scores"])
+def test_ctrl_c_ends_the_loop_around_the_fit(run, moons, monkeypatch):
+    """A score of a fit that was cut short must not stand among the others."""
+    interrupt_at(monkeypatch, 20)
+    with pytest.raises(KeyboardInterrupt):
+        if run == "search":
+            GridSearchCV(small(), {"degree": [2, 3]}, cv=3).fit(*moons)
+        else:
+            cross_val_score(small(), *moons, cv=5)
