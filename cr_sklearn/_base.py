@@ -257,11 +257,9 @@ class BaseChainzRule(FitMixin, CallbackSupportMixin, BaseEstimator, metaclass=AB
             )
         # A row of weight zero must count as absent: in the encoding, the batches, the
         # folds and the set of classes.
-        kept = np.flatnonzero(weight)
-        if len(kept) < len(weight):
-            rows = TrainingRows(columns, y, weight, groups, np.arange(len(weight)))
-            return rows.take(kept)
-        return TrainingRows(columns, y, weight, groups, kept)
+        n_given = len(weight)
+        rows = TrainingRows(columns, y, weight, groups, np.arange(n_given), n_given)
+        return rows.with_weight()
 
     def __getstate__(self):
         # A file holds the weights once, in types that need no trust.

@@ -6,6 +6,9 @@ from scipy.special import expit, softmax
 from cr_sklearn._base import of_one_fit
 from cr_sklearn._labels import LabelledChainzRule
 
+# Of the iteration that gives classes their shares, which converges linearly.
+_MAX_SHIFTS, _SHIFT_TOLERANCE = 200, 1e-9
+
 
 class ChainzRuleClassifier(LabelledChainzRule):
     r"""Classifier of learnable polynomials, regularised by its own Jacobians.
@@ -292,6 +295,18 @@ class ChainzRuleClassifier(LabelledChainzRule):
             return probabilities.prod(axis=1)[:, None, None] * jacobian
         mean = np.einsum("nk,nki->ni", probabilities, jacobian)
         return probabilities[:, :, None] * (jacobian - mean[:, None])
+
+    def _shift(self, outputs, weight, shares):
+        weight, shares = weight / weight.sum(), shares / shares.sum()
+        is_binary = outputs.shape[1] == 1
+        logits = np.pad(outputs, ((0, 0), (1, 0))) if is_binary else outputs
+        shift = np.zeros(logits.shape[1])
+        for _ in range(_MAX_SHIFTS):
+            step = np.log(shares / (weight @ softmax(logits + shift, axis=1)))
+            shift += step
+            if np.abs(step).max() < _SHIFT_TOLERANCE:
+                break
+        return shift[1:] - shift[0] if is_binary else shift
 
     def _predict_codes(self, outputs):
         if outputs.shape[1] == 1:

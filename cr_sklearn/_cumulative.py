@@ -1,6 +1,7 @@
 """Probabilities of ordered classes in NumPy, by the links of cr_sklearn.nn."""
 
 import numpy as np
+from scipy.optimize import brentq
 from scipy.special import expit, logit, ndtr, ndtri
 
 # exp(exp(x)) of more is infinite in any case.
@@ -70,6 +71,38 @@ def class_probability_slopes(link, margins):
     # None at the outer ends, where probabilities are 0 and 1.
     at_thresholds = np.pad(density(-margins), ((0, 0), (1, 1)))
     return at_thresholds[:, :-1] - at_thresholds[:, 1:]
+
+
+def margins_shift(link, margins, weight, shares):
+    """Return what to add to the margins so that the classes get these shares.
+
+    Parameters
+    ----------
+    link : {"logit", "probit", "cloglog"}
+    margins : ndarray of shape (n, K - 1)
+    weight : ndarray of shape (n,)
+    shares : ndarray of shape (K,)
+        Positive weighted means that the probabilities are to have.
+
+    Returns
+    -------
+    ndarray of shape (K - 1,)
+        Shifted margins still fall in k, since each meets a larger share.
+    """
+    below, _, _, _ = _LINKS[link]
+    weight = weight / weight.sum()
+    ends = np.abs(margins).max() + _LARGEST
+    reached = np.cumsum(shares)[:-1] / shares.sum()
+
+    def excess(shift, own, share):
+        return weight @ below(-own - shift) - share
+
+    return np.array(
+        [
+            brentq(excess, -ends, ends, args)
+            for args in zip(margins.T, reached, strict=True)
+        ]
+    )
 
 
 def thresholds_of(link, shares):

@@ -10,12 +10,15 @@ from sklearn.utils import check_random_state
 
 from cr_sklearn._automatic import AutomaticMixin
 from cr_sklearn._callbacks import FitProgress
+from cr_sklearn._copies import original_rows
 from cr_sklearn._encoding import TabularEncoder
 from cr_sklearn._rows import TrainingPart
 
 _MAX_SEED = np.iinfo(np.int32).max
 # What "auto" is for tables too small for inner folds, and in partial_fit.
 _AUTO_STRENGTH = 0.01
+# Classes of fewer rows get their share of the probabilities by a shift of the outputs.
+_RARE = 10
 
 
 class TrainingInterrupted(KeyboardInterrupt):
@@ -37,10 +40,14 @@ class FitMixin(AutomaticMixin):
         """Data loss of the network's outputs and encoded targets."""
 
     @abstractmethod
+    def _shift(self, outputs, weight, shares):
+        """What to add to the outputs so that classes have these mean probabilities."""
+
+    @abstractmethod
     def _predict_codes(self, outputs):
         """Positions of the predicted classes for outputs of the network."""
 
-    def _prepare(self, rows, target, loss_weight, *, classes, user_data, mode="fit"):
+    def _prepare(self, rows, target, *, classes, user_data, mode="fit"):
         """Encode the rows and build the networks.
 
         Parameters
@@ -48,8 +55,6 @@ class FitMixin(AutomaticMixin):
         rows : TrainingRows
         target : ndarray of shape (n,)
             Encoded target.
-        loss_weight : ndarray of shape (n,)
-            Sample weights times class weights; the encoding goes by the former alone.
         classes : ndarray of shape (n_classes,)
             Labels in the order of their codes.
         user_data : dict
@@ -76,19 +81,22 @@ class FitMixin(AutomaticMixin):
         else:
             encoder = TabularEncoder(self.categorical_features, self.n_bins)
             encoder.fit(rows.columns, rows.weight)
-        training = TrainingPart(rows.columns, target, loss_weight)
-        held_out = None
+        output_layer = self._output_layer(target, rows.weight, len(classes))
+        training = TrainingPart(rows.columns, target, rows.weight)
+        held_out = original = None
+        if self.early_stopping or self.dreg_strength == "auto":
+            original = original_rows(rows.columns, encoder.is_categorical_, target)
         if self.early_stopping and mode != "partial_fit":
-            in_training, in_held_out = self._hold_out(target, random_state)
+            in_training, in_held_out = self._hold_out(target, original, random_state)
             training, held_out = training.take(in_training), training.take(in_held_out)
-            rows = rows.take(in_training)
+            rows, original = rows.take(in_training), original[in_training]
         n_rows, search = len(training.target), None
         if mode == "fit" and self.dreg_strength == "auto":
-            search = self._strength_search(rows, training.target, classes, fold_seed)
+            search = self._strength_search(
+                rows, training.target, original, classes, fold_seed
+            )
         if search:
             n_rows = search.n_rows
-            search.check_weights(training.weight)
-        output_layer = self._output_layer(target, loss_weight, len(classes))
         packs, groups = self._build_packs(
             search, go_on, n_rows, encoder.n_encoded_, output_layer, random_state
         )
@@ -97,6 +105,8 @@ class FitMixin(AutomaticMixin):
             fitted = self._network.members
             packs.load(fitted, self.activation)
             member_weights = fitted.member_weights
+            if mode == "warm_start":  # their scale was that of the earlier rows
+                member_weights = member_weights / member_weights.sum()
 
         def fitted_attributes():
             return {
@@ -120,9 +130,10 @@ class FitMixin(AutomaticMixin):
             )
 
         def finish(history):
-            if not go_on:
-                for name in ("dreg_path_", "oof_score_"):
-                    self.__dict__.pop(name, None)
+            # Networks that went on have seen the rows that were held out from them.
+            for name in ("dreg_path_", "oof_score_"):
+                self.__dict__.pop(name, None)
+            self._is_chosen = bool(search) or (go_on and self._is_chosen)
             for name, value in fitted_attributes().items():
                 setattr(self, name, value)
             self._store_history(history, go_on)
@@ -133,7 +144,7 @@ class FitMixin(AutomaticMixin):
             )
             if search:
                 outputs = search.outputs(packs.networks, training_rows.x)
-                self._choose(search, outputs, training)
+                self._choose(search, outputs, training, original)
             return self
 
         return PreparedFit(
@@ -174,24 +185,30 @@ class FitMixin(AutomaticMixin):
             )
         return self
 
-    def _strength_search(self, rows, target, classes, seed):
+    def _strength_search(self, rows, target, original, classes, seed):
         """Inner folds of the rows that train, or None where they are too few."""
         from cr_sklearn._folds import given_folds, inner_folds
         from cr_sklearn._selection import StrengthSearch
 
         cv = self.cv
         if rows.groups is None and (cv is None or isinstance(cv, Integral)):
-            folds = inner_folds(cv, target, classes, seed)
+            folds = inner_folds(cv, target, original, classes, seed)
         else:
             folds = given_folds(
-                cv, rows.columns.native, rows.y, rows.groups, rows.kept, seed
+                cv,
+                rows.columns.native,
+                rows.y,
+                rows.groups,
+                rows.kept,
+                rows.n_given,
+                seed,
             )
         if folds is None:
             return None
         return StrengthSearch(folds, deep=np.size(self.hidden_layer_sizes) > 0)
 
     def _member_strengths(self, go_on):
-        if go_on and hasattr(self, "dreg_path_"):
+        if go_on and self._is_chosen:
             n_members = len(self._strengths)
         else:
             n_members = self.n_estimators
@@ -201,7 +218,7 @@ class FitMixin(AutomaticMixin):
             return self._strengths
         return np.full(n_members, _AUTO_STRENGTH)
 
-    def _choose(self, search, outputs, training):
+    def _choose(self, search, outputs, training, original):
         """Keep the networks of the strengths that predict well out of fold."""
 
         def sensitivities(networks, rows):
@@ -222,15 +239,33 @@ class FitMixin(AutomaticMixin):
         self._strengths = search.strengths[choice.members]
         self.dreg_strength_ = choice.strength
         self.dreg_path_ = choice.path
-        hits = self._predict_codes(choice.outputs) == target[choice.rows]
-        self.oof_score_ = float(np.average(hits, weights=weight[choice.rows]))
+        _, distinct = np.unique(original, return_index=True)
+        n_rows = np.bincount(target[distinct], minlength=len(self._labels))
+        outputs = choice.outputs
+        if n_rows.min() < _RARE:
+            # A handful of rows has no say in the weights, and a single one no part:
+            # without this, probabilities of its class would be wrong by a factor.
+            shares = np.bincount(target, weight, minlength=len(n_rows))
+            shares = np.maximum(shares, 0.5 * weight.mean())
+            shift = self._shift(outputs, weight[choice.rows], shares)
+            outputs = outputs + shift
+            *hidden, last = kept.intercepts
+            last = last + shift / kept.member_weights.sum()
+            self._network = kept._replace(intercepts=[*hidden, last]).folded()
+        hits = self._predict_codes(outputs) == target[choice.rows]
+        # The single row of a class is held out by no fold, and would not be found.
+        singles = np.isin(target, np.flatnonzero(n_rows == 1))
+        total = weight[choice.rows].sum() + weight[singles].sum()
+        self.oof_score_ = float(hits @ weight[choice.rows] / total)
 
-    def _hold_out(self, target, random_state):
+    def _hold_out(self, target, original, random_state):
+        """Rows that train and rows held out, copies of a row on one side."""
+        _, first, original = np.unique(original, return_index=True, return_inverse=True)
         try:
-            return train_test_split(
-                np.arange(len(target)),
+            parts = train_test_split(
+                np.arange(len(first)),
                 test_size=self.validation_fraction,
-                stratify=target,
+                stratify=target[first],
                 random_state=random_state,
             )
         except ValueError as error:
@@ -239,6 +274,9 @@ class FitMixin(AutomaticMixin):
                 f"{self.validation_fraction!r} can't hold out a stratified part of "
                 f"{len(target)} rows: {error}"
             ) from error
+        if len(first) == len(target):
+            return parts
+        return [np.flatnonzero(np.isin(original, part)) for part in parts]
 
     def _build_packs(
         self, search, go_on, n_rows, n_encoded, output_layer, random_state

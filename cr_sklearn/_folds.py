@@ -1,6 +1,7 @@
 """Inner folds of ``dreg_strength="auto"``: rows that train and rows held out."""
 
 import warnings
+from collections.abc import Iterator
 from numbers import Integral
 from typing import NamedTuple
 
@@ -21,11 +22,11 @@ class InnerFold(NamedTuple):
     held_out: np.ndarray
 
 
-def inner_folds(cv, target, labels, random_state):
+def inner_folds(cv, target, original, labels, random_state):
     """Stratified folds, or None where the classes are too small for them.
 
-    Rows of classes with fewer rows than folds train in every fold and are never held
-    out.
+    Copies of a row stay together. The row of a class that has no other trains in every
+    fold and is never held out.
 
     Parameters
     ----------
@@ -34,6 +35,8 @@ def inner_folds(cv, target, labels, random_state):
         has fewer than 3.
     target : ndarray of shape (n,)
         Codes of the classes.
+    original : ndarray of int of shape (n,)
+        From :func:`~cr_sklearn._copies.original_rows`.
     labels : ndarray of shape (n_classes,)
         The user's names of the classes, for the warning.
     random_state : int
@@ -47,35 +50,44 @@ def inner_folds(cv, target, labels, random_state):
     ValueError
         If a given cv is more than the rows of any class.
     """
+    _, first, original = np.unique(original, return_index=True, return_inverse=True)
+    target = target[first]
     counts = np.bincount(target, minlength=len(labels))
     if cv is None:
         cv = _n_folds(counts)
     if cv is None:
         return None
-    rare = (counts > 0) & (counts < cv)
-    always = np.flatnonzero(rare[target])
-    splittable = np.flatnonzero(~rare[target])
-    if not len(splittable):
+    if counts.max() < cv:
         raise ValueError(
             f"cv={cv} is more than the rows of any class, at most {counts.max()}. "
             "Lower it, or give a number as dreg_strength."
         )
-    if rare.any():
+    single = counts == 1
+    if single.any():
         warnings.warn(
-            f"The classes {labels[rare].tolist()} have fewer than cv={cv} rows. "
-            "They train in every inner fold and have no part in the choice of "
-            "dreg_strength.",
+            f"The classes {labels[single].tolist()} have a single row. It trains in "
+            "every inner fold, and how well such a class is predicted can't be known.",
             UserWarning,
             stacklevel=2,
         )
+    always = single[target]
+    splittable = np.flatnonzero(~always)
     splitter = StratifiedKFold(cv, shuffle=True, random_state=random_state)
-    return [
-        InnerFold(
-            np.sort(np.concatenate([splittable[training], always])).astype(np.int32),
-            splittable[held_out].astype(np.int32),
-        )
-        for training, held_out in splitter.split(splittable, target[splittable])
-    ]
+    folds = []
+    with warnings.catch_warnings():
+        # Of classes with fewer rows than folds: some folds hold none of them out.
+        warnings.simplefilter("ignore", UserWarning)
+        for _, part in splitter.split(splittable, target[splittable]):
+            held_out = np.zeros(len(target), dtype=bool)
+            held_out[splittable[part]] = True
+            held_out = held_out[original]
+            folds.append(
+                InnerFold(
+                    np.flatnonzero(~held_out).astype(np.int32),
+                    np.flatnonzero(held_out).astype(np.int32),
+                )
+            )
+    return folds
 
 
 def _n_folds(counts):
@@ -87,7 +99,7 @@ def _n_folds(counts):
     return None
 
 
-def given_folds(cv, X, y, groups, kept, random_state):
+def given_folds(cv, X, y, groups, kept, n_given, random_state):
     """Folds of the user's groups, splitter or pairs of positions.
 
     Parameters
@@ -99,6 +111,8 @@ def given_folds(cv, X, y, groups, kept, random_state):
         The rows that train, as the user gave them.
     kept : ndarray of shape (n,)
         Their positions among the rows given to ``fit``.
+    n_given : int
+        How many these are.
     random_state : int
 
     Returns
@@ -108,22 +122,26 @@ def given_folds(cv, X, y, groups, kept, random_state):
     Raises
     ------
     ValueError
-        If a fold has an empty part, the same row in both, or a class that does not
-        train.
+        If a fold has an empty part, the same row in both, a row that is not there, or a
+        class that does not train; or if cv can be read only once.
     """
+    if isinstance(cv, Iterator):
+        raise ValueError(
+            f"cv={cv!r} can be read only once, but every fit needs it. Give "
+            "cv=list(...) of it."
+        )
     if cv is None or isinstance(cv, Integral):
         cv = StratifiedGroupKFold(
             cv or _N_FOLDS, shuffle=True, random_state=random_state
         )
     if hasattr(cv, "split"):
-        pairs = [tuple(map(np.asarray, pair)) for pair in cv.split(X, y, groups)]
+        position, pairs = np.arange(len(kept)), cv.split(X, y, groups)
     else:
-        position = np.full(kept.max() + 1, -1)
+        position, pairs = np.full(n_given, -1), cv
         position[kept] = np.arange(len(kept))
-        pairs = [
-            tuple(_positions(part, position) for part in pair) for pair in list(cv)
-        ]
-    folds = [InnerFold(*pair) for pair in pairs]
+    folds = [
+        InnerFold(*(_positions(part, position) for part in pair)) for pair in pairs
+    ]
     if not folds:
         raise ValueError(f"cv={cv!r} gives no inner fold.")
     for number, fold in enumerate(folds):
@@ -132,11 +150,22 @@ def given_folds(cv, X, y, groups, kept, random_state):
 
 
 def _positions(part, position):
-    part = np.asarray(part)
+    part, n_rows = np.asarray(part), len(position)
     if part.dtype == bool:
+        if part.shape != (n_rows,):
+            raise ValueError(
+                f"cv holds a mask of {part.size} rows, but the fit has {n_rows}. Its "
+                "folds are those of another table."
+            )
         part = np.flatnonzero(part)
+    wrong = part[~((part >= 0) & (part < n_rows) & (part % 1 == 0))]
+    if wrong.size:
+        raise ValueError(
+            f"cv holds the position {wrong[0]}, but the fit has {n_rows} rows. Its "
+            "folds are those of another table. Give a splitter or a number as cv."
+        )
+    part = part.astype(int)
     # Rows of weight zero and rows held out for early stopping are in no fold.
-    part = part[part < len(position)]
     return position[part][position[part] >= 0]
 
 

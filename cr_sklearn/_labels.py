@@ -247,23 +247,20 @@ class LabelledChainzRule(ClassifierMixin, BaseChainzRule):
         return self.classes_
 
     def _prepare_labels(self, rows, labels, user_data, mode):
-        by_label = np.argsort(labels)
-        target = by_label[np.searchsorted(labels, rows.y, sorter=by_label)]
-        class_weights = self._class_weights(labels, target, rows.y, rows.weight)
-        loss_weight = rows.weight * class_weights[target]
-        if not loss_weight.sum() > 0:
-            raise ValueError(
-                f"class_weight={self.class_weight!r} leaves no row with a positive "
-                "weight."
-            )
+        if self.class_weight is not None:
+            target = _codes(labels, rows.y)
+            class_weights = self._class_weights(labels, target, rows.y, rows.weight)
+            rows = rows._replace(weight=rows.weight * class_weights[target])
+            rows = rows.with_weight()
+            if not len(rows.y):
+                raise ValueError(
+                    f"class_weight={self.class_weight!r} leaves no row with a positive "
+                    "weight."
+                )
         self._store_labels(labels)
+        target = _codes(labels, rows.y)
         return self._prepare(
-            rows,
-            target,
-            loss_weight,
-            classes=labels,
-            user_data=user_data,
-            mode=mode,
+            rows, target, classes=labels, user_data=user_data, mode=mode
         )
 
     def _class_weights(self, labels, target, y, weight):
@@ -272,6 +269,11 @@ class LabelledChainzRule(ClassifierMixin, BaseChainzRule):
             counts = np.bincount(target, weights=weight, minlength=len(labels))
             return weight.sum() / (len(labels) * np.where(counts > 0, counts, np.inf))
         return compute_class_weight(self.class_weight, classes=labels, y=y)
+
+
+def _codes(labels, y):
+    by_label = np.argsort(labels)
+    return by_label[np.searchsorted(labels, y, sorter=by_label)]
 
 
 def declared_order(y):

@@ -9,6 +9,7 @@ from cr_sklearn._cumulative import (
     class_probabilities,
     class_probability_slopes,
     cumulative_probabilities,
+    margins_shift,
     thresholds_of,
 )
 from cr_sklearn._labels import (
@@ -484,6 +485,9 @@ class ChainzRuleOrdinalRegressor(LabelledChainzRule):
     def _probability_jacobian(self, outputs, jacobian):
         slopes = class_probability_slopes(self._link, outputs)
         return slopes[:, np.argsort(self.categories_), None] * jacobian
+
+    def _shift(self, outputs, weight, shares):
+        return margins_shift(self._link, outputs, weight, shares)
 
     def _predict_codes(self, outputs):
         if self.predict_rule not in _RULES:

@@ -8,7 +8,7 @@ import numpy as np
 class TrainingRows(NamedTuple):
     """Validated rows with a positive weight.
 
-    ``kept`` are their positions among the rows that the user gave.
+    ``kept`` are their positions among the ``n_given`` rows that the user gave.
     """
 
     columns: Any
@@ -16,6 +16,12 @@ class TrainingRows(NamedTuple):
     weight: np.ndarray
     groups: Any
     kept: np.ndarray
+    n_given: int
+
+    def with_weight(self):
+        """Return the rows whose weight is not zero."""
+        rows = np.flatnonzero(self.weight)
+        return self if len(rows) == len(self.weight) else self.take(rows)
 
     def take(self, rows):
         """Return some of the rows."""
@@ -26,6 +32,7 @@ class TrainingRows(NamedTuple):
             self.weight[rows],
             groups,
             self.kept[rows],
+            self.n_given,
         )
 
 

@@ -107,21 +107,6 @@ class StrengthSearch:
         """
         return RowGroups.of(seeds, [fold.training for fold in self.folds])
 
-    def check_weights(self, weight):
-        """Refuse folds that class weights of zero leave nothing of.
-
-        Raises
-        ------
-        ValueError
-        """
-        for number, fold in enumerate(self.folds):
-            if not all(weight[part].any() for part in fold):
-                raise ValueError(
-                    f"Inner fold {number} has a part in which every row has weight "
-                    "zero by class_weight. Give another cv or a number as "
-                    "dreg_strength."
-                )
-
     def outputs(self, networks, x):
         """Out-of-fold outputs of every candidate.
 

@@ -457,7 +457,7 @@ def test_a_class_in_ten_thousand_has_a_threshold_of_its_own(odds, dtype):
     """Rare grades are the ones that ordinal models are asked about."""
     X, y = odds[0][:2000], odds[1][:2000].copy()
     y[X[:, 0].argmax()] = 9
-    with pytest.warns(UserWarning, match=r"classes \[9\] have fewer than cv=5 rows"):
+    with pytest.warns(UserWarning, match=r"classes \[9\] have a single row"):
         model = ChainzRuleOrdinalRegressor(max_iter=2, dtype=dtype, random_state=0).fit(
             X, y
         )

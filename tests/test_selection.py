@@ -1,6 +1,7 @@
 """The automatic strength: inner folds, stacking, and what a fit tells about them."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from scipy.special import expit
@@ -9,12 +10,16 @@ from sklearn.datasets import make_classification
 from sklearn.metrics import log_loss
 from sklearn.model_selection import (
     GroupKFold,
+    KFold,
+    PredefinedSplit,
     ShuffleSplit,
     StratifiedKFold,
     cross_validate,
 )
 
-from cr_sklearn import ChainzRuleClassifier, _selection
+from cr_sklearn import ChainzRuleClassifier, ChainzRuleOrdinalRegressor, _selection
+from cr_sklearn._columns import read_columns
+from cr_sklearn._copies import original_rows
 from cr_sklearn._folds import inner_folds
 from cr_sklearn._selection import (
     LINEAR_STRENGTHS,
@@ -202,17 +207,36 @@ def test_small_tables_use_fewer_folds(noisy, n_rows, n_folds):
     np.testing.assert_array_equal(model.predict_proba(X), asked.predict_proba(X))
 
 
+def folds_of(n_splits, y):
+    classes, target = np.unique(y, return_inverse=True)
+    return inner_folds(n_splits, target, np.arange(len(y)), classes, 0)
+
+
 def test_rare_classes_train_in_every_fold(noisy):
     """A class that a fold has never seen would get probability zero there."""
-    X, y = noisy
-    y = y.copy()
-    y[:3] = 7
-    with pytest.warns(UserWarning, match=r"classes \[7\] have fewer than cv=5 rows"):
-        model = automatic().fit(X, y)
-    assert model.predict_proba(X).shape == (120, 3)
-    with pytest.warns(UserWarning):
-        folds = inner_folds(5, np.searchsorted(np.unique(y), y), np.unique(y), 0)
-    assert all({0, 1, 2} <= set(fold.training.tolist()) for fold in folds)
+    y = noisy[1].copy()
+    y[:3], y[3] = 7, 8
+    with pytest.warns(UserWarning, match=r"classes \[8\] have a single row"):
+        folds = folds_of(5, y)
+    assert all({0, 1, 7, 8} == set(y[fold.training]) for fold in folds)
+    held_out = np.concatenate([fold.held_out for fold in folds])
+    np.testing.assert_array_equal(np.sort(held_out), np.flatnonzero(y != 8))
+
+
+@pytest.mark.filterwarnings("ignore:The classes:UserWarning")
+@pytest.mark.parametrize("kind", [ChainzRuleClassifier, ChainzRuleOrdinalRegressor])
+@pytest.mark.parametrize("n_rare", [(1,), (2,), (4,), (5,), (1, 1), (3, 2)], ids=str)
+def test_rare_classes_are_calibrated_in_the_large(kind, n_rare):
+    """Expected losses are sums of probabilities: a factor of ten is a wrong answer."""
+    rng = np.random.default_rng(0)
+    X, fresh = rng.normal(size=(400, 3)), rng.normal(size=(4000, 3))
+    y = (X[:, 0] > 0).astype(int)
+    for number, n_rows in enumerate(n_rare):
+        y[10 * number : 10 * number + n_rows] = 2 + number
+    model = kind(max_iter=10, random_state=0).fit(X, y)
+    expected = model.predict_proba(fresh)[:, 2:].sum(axis=0) / 10
+    assert (np.abs(expected / n_rare - 1) < 0.4).all()
+    assert model.oof_score_ <= 1 - sum(n_rare) / 400
 
 
 def test_only_rare_classes_fall_back_to_the_fixed_strength():
@@ -221,17 +245,21 @@ def test_only_rare_classes_fall_back_to_the_fixed_strength():
     assert automatic(max_iter=2).fit(X, y).dreg_strength_ == 0.01
 
 
-def test_going_on_keeps_networks_strengths_and_weights(noisy):
-    """What was chosen from held-out rows can't be chosen again from these."""
+def test_going_on_keeps_the_networks_and_drops_what_was_held_out(noisy):
+    """Networks that go on see those rows: scores and scale are those of another fit."""
     X, y = noisy
     model = automatic(warm_start=True).fit(X, y)
-    weights, path = model.estimator_weights_, model.dreg_path_
-    model.fit(X, y).partial_fit(X, y)
-    np.testing.assert_array_equal(model.estimator_weights_, weights)
-    assert model.dreg_path_ is path
-    model.set_params(warm_start=False, dreg_strength=0.1).fit(X, y)
+    assert model.estimator_weights_.sum() != 1.0
+    ratios = model.estimator_weights_ / model.estimator_weights_.sum()
+    model.fit(X, y)
+    np.testing.assert_allclose(model.estimator_weights_, ratios)
+    model.partial_fit(X, y)
+    np.testing.assert_allclose(model.estimator_weights_, ratios)
     assert not hasattr(model, "dreg_path_")
     assert not hasattr(model, "oof_score_")
+    model.fit(X, y)
+    model.set_params(warm_start=False, dreg_strength=0.1).fit(X, y)
+    assert len(model.estimator_weights_) == model.n_estimators
 
 
 def test_early_stopping_holds_out_rows_that_are_in_no_fold(noisy):
@@ -244,7 +272,7 @@ def test_early_stopping_holds_out_rows_that_are_in_no_fold(noisy):
 
 def test_the_choice_looks_at_enough_rows_and_no_more(noisy, monkeypatch):
     """A few weights need no million rows; all rows train all the same."""
-    folds = inner_folds(4, noisy[1], np.array([0, 1]), 0)
+    folds = folds_of(4, noisy[1])
     whole = StrengthSearch(folds, deep=True)
     monkeypatch.setattr(_selection, "_CHOICE_ROWS", 50)
     part = StrengthSearch(folds, deep=True)
@@ -293,17 +321,6 @@ def test_folds_that_can_not_be_are_refused(noisy, cv, groups, message):
         automatic(cv=cv).fit(*noisy, groups=groups)
 
 
-def test_folds_without_any_weight_are_refused(noisy):
-    """Their loss would be zero by zero."""
-    X, y = noisy
-    order = np.argsort(y, kind="stable")
-    ends = np.r_[order[:10], order[-10:]]
-    folds = [(np.setdiff1d(order, ends), ends), (ends, order[10:30])]
-    assert (y[order[10:30]] == 0).all()
-    with pytest.raises(ValueError, match="Inner fold 1 has a part in which every row"):
-        automatic(cv=folds, class_weight={0: 0.0, 1: 1.0}).fit(X, y)
-
-
 def test_more_folds_than_any_class_has_rows_are_refused_when_asked_for(noisy):
     """Nobody asks for 100 folds to get a fixed strength."""
     with pytest.raises(ValueError, match="cv=100 is more than the rows of any class"):
@@ -322,7 +339,7 @@ def test_a_class_that_a_fold_never_trains_on_is_refused(noisy):
 def test_members_of_a_search_are_every_candidate_on_every_fold(noisy):
     """The order that the choice relies on."""
     _, y = noisy
-    search = StrengthSearch(inner_folds(4, y, np.unique(y), 0), deep=True)
+    search = StrengthSearch(folds_of(4, y), deep=True)
     n = len(STRENGTHS) + len(LINEAR_STRENGTHS)
     assert len(search.strengths) == 4 * n
     assert len(search.groups([1, 2, 3, 4]).rows) == 4
@@ -338,7 +355,7 @@ def test_members_of_a_search_are_every_candidate_on_every_fold(noisy):
 def test_promising_strengths_are_those_that_predict_and_modesty_is_forgiven(noisy):
     """Under a strong penalty the right answer comes late, and weakly at first."""
     _, y = noisy
-    search = StrengthSearch(inner_folds(3, y, np.unique(y), 0), deep=True)
+    search = StrengthSearch(folds_of(3, y), deep=True)
     network = PackedNetwork(1, (), 1, members=3 * len(STRENGTHS)).double()
     slopes = torch.tensor([0.0, 1.0, -1.0, 0.05]).double().repeat(3)
     with torch.no_grad():
@@ -367,3 +384,106 @@ def test_without_hidden_layers_every_candidate_is_linear(noisy):
     """The same network twice would only cost time."""
     model = automatic(hidden_layer_sizes=()).fit(*noisy)
     assert model.dreg_path_["linear"].tolist() == [True] * len(STRENGTHS)
+
+
+OTHER_TABLES = {
+    "position beyond": [(np.arange(100), np.arange(100, 200))],
+    "negative position": [(np.arange(100), np.array([-1]))],
+    "mask of another length": [(np.arange(200) < 100, np.arange(200) >= 100)],
+    "no position": [(np.arange(100), np.array([100.5]))],
+    "splitter": PredefinedSplit(np.arange(200) % 2),
+}
+
+
+@pytest.mark.parametrize("cv", OTHER_TABLES.values(), ids=OTHER_TABLES)
+def test_folds_of_another_table_are_refused(noisy, cv):
+    """Cut to fit, they would hold out other rows than was meant."""
+    with pytest.raises(ValueError, match="folds are those of another table"):
+        automatic(cv=cv).fit(*noisy)
+
+
+def test_folds_that_can_be_read_once_are_refused(noisy):
+    """The second fit would have none."""
+    folds = KFold(3).split(noisy[0])
+    with pytest.raises(ValueError, match=r"only once.*cv=list"):
+        automatic(cv=folds).fit(*noisy)
+
+
+def repeated(n_rows=150, n_copies=5, decimals=12):
+    """Rows of which three in ten have the other label, and copies of them."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(n_rows, 4)).round(decimals)
+    y = (X[:, 0] > 0) ^ (rng.random(n_rows) < 0.3)
+    return np.repeat(X, n_copies, axis=0), np.repeat(y, n_copies)
+
+
+@pytest.mark.parametrize("decimals", [12, 1])
+def test_copies_of_a_row_are_in_one_fold(decimals):
+    """A network that has seen a row's copy knows its label: it is not held out."""
+    X, y = repeated(decimals=decimals)
+    model = automatic(max_iter=10).fit(X, y)
+    assert model.oof_score_ < 0.8
+    alone = automatic(max_iter=10).fit(X[::5], y[::5])
+    assert model.oof_score_ == pytest.approx(alone.oof_score_, abs=0.08)
+
+
+def test_copies_of_a_row_are_on_one_side_of_early_stopping():
+    """A validation loss on rows that were trained on never says stop."""
+    X, y = repeated()
+    model = ChainzRuleClassifier(
+        dreg_strength=0.0001, early_stopping=True, max_iter=60, random_state=0
+    ).fit(X, y)
+    assert min(model.validation_loss_curve_) > 0.4
+
+
+COARSE = {
+    "answers": lambda rng: rng.integers(0, 4, (300, 4)),
+    "one rounded column": lambda rng: rng.normal(size=(300, 1)).round(1),
+    "a few copies among answers": lambda rng: np.r_[
+        rng.integers(0, 9, (290, 4)), np.zeros((10, 4))
+    ],
+}
+
+
+@pytest.mark.parametrize("make", COARSE.values(), ids=COARSE)
+def test_rows_that_agree_by_chance_are_not_copies(make):
+    """Unseen rows agree with them too; held out together they would look worse."""
+    X = make(np.random.default_rng(0)).astype(float)
+    target = np.arange(len(X)) % 2
+    original = original_rows(read_columns(X), np.zeros(X.shape[1], bool), target)
+    np.testing.assert_array_equal(original, np.arange(len(X)))
+
+
+def test_copies_are_found_among_gaps_and_categories():
+    """Missing values agree with each other, and zero with minus zero."""
+    frame = pd.DataFrame(
+        {
+            "x": [1.5003, np.nan, 1.5, np.nan, 0.0, -0.0, 2.0, 3.0],
+            "c": ["a", "b", "a", "b", "a", "a", "b", None],
+        }
+    )
+    columns = read_columns(frame)
+    original = original_rows(columns, np.array([False, True]), np.zeros(8, int))
+    assert original[1] == original[3]
+    assert original[4] == original[5]
+    assert len(np.unique(original)) == 6
+
+
+def test_class_weights_are_sample_weights():
+    """Both are documented as factors of the same loss."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(160, 3))
+    y = (X[:, 0] + rng.normal(size=160) > 0).astype(int)
+    weighted = automatic(class_weight={0: 1, 1: 3}).fit(X, y)
+    given = automatic().fit(X, y, sample_weight=1.0 + 2.0 * y)
+    np.testing.assert_allclose(weighted.predict_proba(X), given.predict_proba(X))
+    assert weighted.oof_score_ == pytest.approx(given.oof_score_)
+
+
+def test_a_class_of_weight_zero_is_known_and_never_expected(noisy):
+    """Scorers ask for its column."""
+    X, y = noisy
+    y = np.where(np.arange(len(y)) % 3, y, 2)
+    model = automatic(class_weight={0: 1, 1: 1, 2: 0}).fit(X, y)
+    assert model.predict_proba(X).shape == (len(y), 3)
+    assert model.predict_proba(X)[:, 2].max() < 0.1
