@@ -38,6 +38,12 @@ class Rows(NamedTuple):
             torch.as_tensor(weight / weight.mean(), dtype=dtype, device=device),
         )
 
+    def and_also(self, others):
+        """Return these rows and others; only these where they are no tensor."""
+        if not isinstance(self.x, torch.Tensor):
+            return self
+        return Rows(*(torch.cat(both) for both in zip(self, others, strict=True)))
+
 
 class Batch(NamedTuple):
     """One step's input.

@@ -96,6 +96,10 @@ class _Columns:
         self._refuse_infinity(matrix, features)
         return matrix
 
+    def objects(self, feature):
+        """Values of a column as an array of objects."""
+        return np.asarray(self._values(feature)).astype(object)
+
     def factorize(self, feature):
         """Distinct values of a column and where they are.
 

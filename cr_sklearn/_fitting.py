@@ -13,10 +13,13 @@ from cr_sklearn._callbacks import FitProgress
 from cr_sklearn._copies import original_rows
 from cr_sklearn._encoding import TabularEncoder
 from cr_sklearn._rows import TrainingPart
+from cr_sklearn._sample import RowSample, move_weights
 
 _MAX_SEED = np.iinfo(np.int32).max
 # What "auto" is for tables too small for inner folds, and in partial_fit.
 _AUTO_STRENGTH = 0.01
+# The encoding of partial_fit learns again when it has seen so many times the rows.
+_MORE = 1.25
 # Classes of fewer rows get their share of the probabilities by a shift of the outputs.
 _RARE = 10
 
@@ -76,13 +79,28 @@ class FitMixin(AutomaticMixin):
         random_state = check_random_state(self.random_state)
         # Drawn also where there are no folds, so that networks do not depend on it.
         fold_seed = random_state.randint(_MAX_SEED)
+        optimizer_state = self._optimizer_state if mode == "partial_fit" else None
+        training = TrainingPart(rows.columns, target, rows.weight)
+        fitted = sample = again = None
         if go_on:
-            encoder = self._encoder
+            encoder, fitted, sample = self._encoder, self._network.members, self._sample
+            if mode == "partial_fit" and sample is not None:
+                # Rows that come in order would make the networks forget others.
+                again = sample.draw(len(target), fold_seed)
+                sample = sample.add(training, fold_seed)
+                if sample.n_seen >= _MORE * sample.n_learned:
+                    encoder, sample = sample.encoder(encoder)
+                    fitted = move_weights(
+                        fitted, sample.columns, self._encoder, encoder
+                    )
+                    if encoder.n_encoded_ != self._encoder.n_encoded_:
+                        optimizer_state = None
         else:
             encoder = TabularEncoder(self.categorical_features, self.n_bins)
             encoder.fit(rows.columns, rows.weight)
+            if mode == "partial_fit":
+                sample = RowSample.first(training, fold_seed)
         output_layer = self._output_layer(target, rows.weight, len(classes))
-        training = TrainingPart(rows.columns, target, rows.weight)
         held_out = original = None
         if self.early_stopping or self.dreg_strength == "auto":
             original = original_rows(rows.columns, encoder.is_categorical_, target)
@@ -90,7 +108,10 @@ class FitMixin(AutomaticMixin):
             in_training, in_held_out = self._hold_out(target, original, random_state)
             training, held_out = training.take(in_training), training.take(in_held_out)
             rows, original = rows.take(in_training), original[in_training]
-        n_rows, search = len(training.target), None
+        n_rows, search = (
+            len(training.target) + (len(again.target) if again else 0),
+            None,
+        )
         if mode == "fit" and self.dreg_strength == "auto":
             search = self._strength_search(
                 rows, training.target, original, classes, fold_seed
@@ -102,7 +123,6 @@ class FitMixin(AutomaticMixin):
         )
         member_weights = None
         if go_on:
-            fitted = self._network.members
             packs.load(fitted, self.activation)
             member_weights = fitted.member_weights
             if mode == "warm_start":  # their scale was that of the earlier rows
@@ -119,6 +139,8 @@ class FitMixin(AutomaticMixin):
         like = packs.networks[-1].skip
         n_epochs = self._n_epochs(mode, n_rows)
         training_rows = encoded_rows(encoder, training, like)
+        if again:
+            training_rows = training_rows.and_also(encoded_rows(encoder, again, like))
         promising = None
         if search and held_out is None:
             promising = partial(
@@ -137,6 +159,7 @@ class FitMixin(AutomaticMixin):
             for name, value in fitted_attributes().items():
                 setattr(self, name, value)
             self._store_history(history, go_on)
+            self._sample = sample
             # Kept for the next of many small batches; a fit ends with steps of length
             # zero.
             self._optimizer_state = (
@@ -159,7 +182,7 @@ class FitMixin(AutomaticMixin):
             rows=training_rows,
             groups=groups,
             validation_rows=held_out and encoded_rows(encoder, held_out, like),
-            optimizer_state=self._optimizer_state if mode == "partial_fit" else None,
+            optimizer_state=optimizer_state,
             progress=FitProgress(self, n_epochs, fitted_attributes, **user_data),
             promising=promising,
             finish=finish,

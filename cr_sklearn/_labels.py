@@ -92,8 +92,11 @@ class LabelledChainzRule(ClassifierMixin, BaseChainzRule):
     def partial_fit(self, X, y, classes=None, sample_weight=None):
         """Train for one epoch on these rows, at a constant learning rate.
 
-        The first call fixes the encoding of the columns, so its rows should be many
-        and typical.
+        Rows may come one by one and in any order: the encoding of the columns is
+        learned again whenever the rows have doubled, from at most 1024 of all rows
+        seen, which the estimator keeps. As many of them as a call brings are trained
+        on again, so that rows that come in order do not make the networks forget
+        others. After ``fit`` the encoding stays, and no rows are kept.
 
         Parameters
         ----------
