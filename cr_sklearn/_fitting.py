@@ -18,8 +18,9 @@ from cr_sklearn._sample import RowSample, move_weights
 _MAX_SEED = np.iinfo(np.int32).max
 # What "auto" is for tables too small for inner folds, and in partial_fit.
 _AUTO_STRENGTH = 0.01
-# The encoding of partial_fit learns again when it has seen so many times the rows.
-_MORE = 1.25
+# The encoding of partial_fit learns again when it has seen so many times the rows,
+# and each row brings so many of those seen before: fewer let rows in order take over.
+_MORE, _AGAIN = 1.25, 4
 # Classes of fewer rows get their share of the probabilities by a shift of the outputs.
 _RARE = 10
 
@@ -86,7 +87,7 @@ class FitMixin(AutomaticMixin):
             encoder, fitted, sample = self._encoder, self._network.members, self._sample
             if mode == "partial_fit" and sample is not None:
                 # Rows that come in order would make the networks forget others.
-                again = sample.draw(len(target), fold_seed)
+                again = sample.draw(_AGAIN * len(target), fold_seed)
                 sample = sample.add(training, fold_seed)
                 if sample.n_seen >= _MORE * sample.n_learned:
                     encoder, sample = sample.encoder(encoder)

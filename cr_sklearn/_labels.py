@@ -93,10 +93,10 @@ class LabelledChainzRule(ClassifierMixin, BaseChainzRule):
         """Train for one epoch on these rows, at a constant learning rate.
 
         Rows may come one by one and in any order: the encoding of the columns is
-        learned again whenever the rows have doubled, from at most 1024 of all rows
-        seen, which the estimator keeps. As many of them as a call brings are trained
-        on again, so that rows that come in order do not make the networks forget
-        others. After ``fit`` the encoding stays, and no rows are kept.
+        learned again whenever there are a quarter more, from at most 1024 of all rows
+        seen, which the estimator keeps. Of these, four times as many as a call brings
+        are trained on again, so that rows that come in order do not make the networks
+        forget others. After ``fit`` the encoding stays, and no rows are kept.
 
         Parameters
         ----------
