@@ -46,10 +46,11 @@ class ChainzRuleClassifier(LabelledChainzRule):
     cv : int, cross-validation generator, iterable or None, default=None
         Inner folds of ``dreg_strength="auto"``. None gives 5 stratified folds, 3
         below 50 rows, and none below 15 rows or 3 rows of a class. An int gives that
-        many, stratified; with ``groups`` in ``fit`` they keep groups together. Classes
-        with fewer rows than folds train in every fold. A splitter or an iterable of
-        (train, test) positions may hold rows out several times or never. Every fold
-        adds six networks.
+        many, stratified; with ``groups`` in ``fit`` they keep groups together. The row
+        of a class that has no other trains in every fold. Copies of a row stay in one
+        fold where chance would not bring them: a column of nearly continuous values
+        tells. A splitter or a list of (train, test) positions may hold rows out several
+        times or never. Every fold adds six networks.
     dreg_stream : {"auto", "exact", "projected"}, default="auto"
         How the penalty is evaluated while training. "exact" carries one tangent for
         each input, or one for each unit of the first layer and output if these are
@@ -90,7 +91,8 @@ class ChainzRuleClassifier(LabelledChainzRule):
     tol : float, default=1e-4
         Least improvement of the validation loss that counts. Used with early stopping.
     class_weight : dict, "balanced" or None, default=None
-        Weights of the classes, as in scikit-learn. They multiply ``sample_weight``.
+        Weights of the classes, as in scikit-learn: the same as these factors of
+        ``sample_weight``, but that a class of weight 0 keeps its place in ``classes_``.
     categorical_features : "from_dtype", array-like or None, default="from_dtype"
         Which columns are categorical: booleans, positions or column names, as in
         :class:`sklearn.ensemble.HistGradientBoostingClassifier`. From dtype, columns
@@ -152,9 +154,12 @@ class ChainzRuleClassifier(LabelledChainzRule):
         mean ``"sensitivity"``, the latter two on up to 1000 rows; and the ``"weight"``
         that the candidate got.
     oof_score_ : float
-        Only with inner folds. Weighted accuracy of the predictions for the rows held
-        out, by networks that have not seen them. Of large tables some 131,000 rows
-        have a part in this and in the choice of the strength.
+        Only with inner folds, and not after ``warm_start`` or ``partial_fit``. Accuracy
+        of the predictions for the rows held out, by networks that have not seen them,
+        weighted by ``sample_weight`` and ``class_weight``; the single row of a class
+        counts as missed. It is optimistic, since the weights of the candidates were
+        chosen on these rows: by four points where 20 columns of 200 rows are noise. Of
+        large tables some 131,000 rows have a part in this and in that choice.
     interrupted_ : bool
         Whether Ctrl-C ended the training. It also ends in ``KeyboardInterrupt``; the
         estimator then has the best weights up to that moment.
