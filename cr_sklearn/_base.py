@@ -64,22 +64,23 @@ def of_one_fit(method):
 
 
 def _weights_property(name, doc):
-    """Read-only arrays of the fitted networks, of which there is one copy."""
+    """Arrays of the networks that predict: to change them changes the predictions."""
 
     def get(self):
         if "_network" not in vars(self):
             raise AttributeError(f"{type(self).__name__} has no weights before a fit.")
-        return _read_only(getattr(self._network.members, name))
+        arrays = getattr(self._network.members, name)
+        return arrays if isinstance(arrays, np.ndarray) else tuple(arrays)
 
-    return property(get, doc=doc)
+    def put(self, values):
+        arrays = get(self)
+        shapes = [np.shape(array) for array in arrays]
+        if [np.shape(value) for value in values] != shapes:
+            raise ValueError(f"{name}_ must have the shapes that it has, {shapes}.")
+        for array, value in zip(arrays, values, strict=True):
+            array[...] = value
 
-
-def _read_only(arrays):
-    if not isinstance(arrays, np.ndarray):
-        return tuple(map(_read_only, arrays))
-    view = arrays.view()
-    view.flags.writeable = False
-    return view
+    return property(get, put, doc=doc)
 
 
 class BaseChainzRule(FitMixin, CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):

@@ -168,7 +168,7 @@ class ChainzRuleClassifier(LabelledChainzRule):
         strength; with inner folds it is the calibration scale.
     coefs_ : tuple of ndarray of shape (n_estimators, n_in, n_out)
         Weights of the layers, the output's last. These and the other weights are
-        read-only views of the networks that predict.
+        those that predict: to change them changes the predictions.
     intercepts_ : tuple of ndarray of shape (n_estimators, n_out)
         Biases of the layers.
     skip_coef_ : ndarray of shape (n_estimators, n_encoded, n_outputs)

@@ -257,10 +257,12 @@ class FitMixin(AutomaticMixin):
         choice = search.choose(
             network, outputs, self._make_criterion(), target, weight, sensitivities
         )
-        kept = network.take(choice.members)
-        kept = kept._replace(member_weights=choice.weights)
+        # Linear ones last, which then cost nothing at prediction.
+        order = np.argsort(search.is_linear[choice.members], kind="stable")
+        chosen = choice.members[order]
+        kept = network.take(chosen)._replace(member_weights=choice.weights[order])
         self._network = kept.folded()
-        self._strengths = search.strengths[choice.members]
+        self._strengths = search.strengths[chosen]
         self.dreg_strength_ = choice.strength
         self.dreg_path_ = choice.path
         _, distinct = np.unique(original, return_index=True)

@@ -60,7 +60,7 @@ class FittedNetwork(NamedTuple):
             the units of all members side by side.
         """
         if self.activation == "polynomial":
-            return [Polynomial(coefs) for coefs in self.polynomial_coefs]
+            return [Polynomial(_side_by_side(coefs)) for coefs in self.polynomial_coefs]
         return [FIXED_ACTIVATIONS[self.activation]] * max(0, len(self.coefs) - 1)
 
     @classmethod
@@ -119,6 +119,29 @@ class FittedNetwork(NamedTuple):
         return FoldedNetwork(self)
 
 
+class Fold(NamedTuple):
+    """What is linear in a network's members, summed up by their weights.
+
+    Attributes
+    ----------
+    linear : ndarray of shape (n_inputs, n_outputs)
+    intercept : ndarray of shape (n_outputs,) or, with thresholds, (K - 1,)
+    head : ndarray of shape (units, n_outputs) or None
+        From the last hidden layer; None for a linear function.
+    """
+
+    linear: np.ndarray
+    intercept: np.ndarray
+    head: np.ndarray | None
+
+    def read_out(self, x, h):
+        """Outputs for the inputs and the last hidden units."""
+        outputs = x @ self.linear + self.intercept
+        if self.head is not None:
+            outputs += h @ self.head
+        return outputs
+
+
 class FoldedNetwork:
     r"""The weighted sum of a network's members, as one function.
 
@@ -126,7 +149,7 @@ class FoldedNetwork:
 
     The linear maps of all members are one matrix :math:`A`, their last biases one
     vector :math:`c`. Members whose hidden units do not reach the output, such as linear
-    ones among deep ones, have no part in the sum over m. The others stand side by side:
+    ones after deep ones, have no part in the sum over m. The others stand side by side:
     their units are the columns of one matrix, and a product with the first or the last
     weights is one for all of them.
 
@@ -137,43 +160,71 @@ class FoldedNetwork:
     Attributes
     ----------
     members : FittedNetwork
-        The networks whose sum it is.
+        The networks whose sum it is: views of the arrays that predict, so that a change
+        of them changes the predictions.
     n_inputs, n_outputs : int
-    linear : ndarray of shape (n_inputs, n_outputs)
-        :math:`A`.
-    intercept : ndarray of shape (n_outputs,) or, with thresholds, (K - 1,)
-        :math:`c`.
     coefs : list of ndarray
         Of each hidden layer: (n_inputs, units), then (members, n_in, n_out); empty for
-        a linear function, which has no ``head``.
+        a linear function.
     intercepts : list of ndarray of shape (units,)
     activations : list
         Callables ``(z, with_slope) -> value, slope``.
-    head : ndarray of shape (units, n_outputs)
-        From the last hidden layer, the members' weights in it.
     """
 
     def __init__(self, members):
-        self.members = network = members
-        weights = network.member_weights
-        self.linear = np.tensordot(weights, network.skip_coef, 1)
-        self.intercept = weights @ network.intercepts[-1]
-        self.n_inputs, self.n_outputs = self.linear.shape
+        coefs = [np.array(coef, order="C") for coef in members.coefs]
+        if coefs:
+            coefs[0] = _interleaved(coefs[0])
+        self.members = members._replace(
+            coefs=coefs,
+            intercepts=[np.array(own, order="C") for own in members.intercepts],
+            skip_coef=np.array(members.skip_coef, order="C"),
+            polynomial_coefs=[_interleaved(own) for own in members.polynomial_coefs],
+            member_weights=np.array(members.member_weights),
+        )
+        self.n_inputs, self.n_outputs = members.skip_coef.shape[1:]
+        self._n_deep = 0
+        if coefs:
+            reached = np.flatnonzero(coefs[-1].any(axis=(1, 2)))
+            self._n_deep = int(reached[-1]) + 1 if reached.size else 0
+        self._line_up()
+
+    def _line_up(self):
+        """Views of the deep members, side by side."""
         self.coefs, self.intercepts, self.activations = [], [], []
-        if not network.coefs:
+        if not self._n_deep:
             return
-        heads = weights[:, None, None] * network.coefs[-1]
-        deep = network.take(np.flatnonzero(heads.any(axis=(1, 2))))
-        if not len(deep.skip_coef):
-            return
-        heads = heads[heads.any(axis=(1, 2))]
-        self.head = heads.reshape(-1, self.n_outputs)
-        self.coefs = [_side_by_side(deep.coefs[0]), *deep.coefs[1:-1]]
-        self._transposed = [
-            np.ascontiguousarray(coefs.swapaxes(-1, -2)) for coefs in self.coefs
-        ]
-        self.intercepts = [intercept.ravel() for intercept in deep.intercepts[:-1]]
-        self.activations = deep.activation_functions()
+        deep = slice(self._n_deep)
+        members = self.members
+        first, *others = members.coefs[:-1]
+        self.coefs = [_side_by_side(first[deep]), *(coef[deep] for coef in others)]
+        self.intercepts = [own[deep].reshape(-1) for own in members.intercepts[:-1]]
+        self.activations = members._replace(
+            polynomial_coefs=[own[deep] for own in members.polynomial_coefs]
+        ).activation_functions()
+
+    def fold(self):
+        """Sum up what is linear in the members.
+
+        Returns
+        -------
+        Fold
+        """
+        members, n_deep = self.members, self._n_deep
+        weights, head = members.member_weights, None
+        if members.coefs:
+            last = members.coefs[-1]
+            if last[n_deep:].any():  # set by the user
+                self._n_deep = n_deep = len(last)
+                self._line_up()
+            if n_deep:
+                head = weights[:n_deep, None, None] * last[:n_deep]
+                head = head.reshape(-1, self.n_outputs)
+        skip = members.skip_coef
+        linear = weights @ skip.reshape(len(skip), -1)
+        return Fold(
+            linear.reshape(skip.shape[1:]), weights @ members.intercepts[-1], head
+        )
 
     def outputs(self, x):
         """Value of the function.
@@ -186,8 +237,9 @@ class FoldedNetwork:
         -------
         ndarray of shape (n, n_outputs)
         """
+        fold = self.fold()
         h, _ = self._hidden(x, with_slopes=False)
-        return self._read_out(x, h)
+        return fold.read_out(x, h)
 
     def outputs_and_jacobian(self, x):
         """Value and exact Jacobian, in reverse mode.
@@ -201,13 +253,14 @@ class FoldedNetwork:
         outputs : ndarray of shape (n, n_outputs)
         jacobian : ndarray of shape (n, n_outputs, n_inputs)
         """
+        fold = self.fold()
         h, slopes = self._hidden(x, with_slopes=True)
         if slopes:
-            jacobian = self._walk_back(slopes)
+            jacobian = self._walk_back(fold.head, slopes)
         else:
             jacobian = np.zeros((len(x), self.n_outputs, self.n_inputs))
-        jacobian += self.linear.T
-        return self._read_out(x, h), jacobian
+        jacobian += fold.linear.T
+        return fold.read_out(x, h), jacobian
 
     def outputs_and_tangents(self, x, tangents):
         """Value, and exact Jacobian times tangents of the inputs, in forward mode.
@@ -223,18 +276,19 @@ class FoldedNetwork:
         tangents : ndarray of shape (n, n_outputs, n_tangents)
             Of the outputs.
         """
+        fold = self.fold()
         h, slopes = self._hidden(x, with_slopes=True)
         n, n_tangents = tangents.shape[:2]
         carried = tangents.reshape(n * n_tangents, self.n_inputs)
-        of_outputs = carried @ self.linear
+        of_outputs = carried @ fold.linear
         for coefs, slope in zip(self.coefs, slopes, strict=True):
             carried = _times(carried, coefs)
             by_row = carried.reshape(n, n_tangents, carried.shape[1])
             by_row *= slope[:, None]
         if slopes:
-            of_outputs += carried @ self.head
+            of_outputs += carried @ fold.head
         of_outputs = of_outputs.reshape(n, n_tangents, self.n_outputs)
-        return self._read_out(x, h), of_outputs.swapaxes(1, 2)
+        return fold.read_out(x, h), of_outputs.swapaxes(1, 2)
 
     def is_forward_cheaper(self, n_tangents):
         """Compare the multiplications of both modes in matrix products.
@@ -248,7 +302,8 @@ class FoldedNetwork:
             return False
         inner = sum(coefs.size for coefs in self.coefs)
         reverse = self.n_outputs * inner
-        forward = n_tangents * (inner + self.head.size)
+        n_units = len(self.intercepts[-1])
+        forward = n_tangents * (inner + n_units * self.n_outputs)
         return forward < reverse
 
     def rows_at_once(self, n_tangents=None):
@@ -283,21 +338,15 @@ class FoldedNetwork:
             slopes.append(slope)
         return h, slopes
 
-    def _read_out(self, x, h):
-        outputs = x @ self.linear + self.intercept
-        if self.coefs:
-            outputs += h @ self.head
-        return outputs
-
-    def _walk_back(self, slopes):
+    def _walk_back(self, head, slopes):
         """Jacobian of the hidden layers' part: its rows walk back to the inputs."""
         n, n_outputs = len(slopes[0]), self.n_outputs
-        rows = self.head.T * slopes[-1][:, None]
-        for coefs, slope in zip(self._transposed[:0:-1], slopes[-2::-1], strict=True):
-            rows = _times(rows.reshape(n * n_outputs, -1), coefs)
+        rows = head.T * slopes[-1][:, None]
+        for coefs, slope in zip(self.coefs[:0:-1], slopes[-2::-1], strict=True):
+            rows = _times(rows.reshape(n * n_outputs, -1), coefs.swapaxes(1, 2))
             rows = rows.reshape(n, n_outputs, -1)
             rows *= slope[:, None]
-        rows = rows.reshape(n * n_outputs, -1) @ self._transposed[0]
+        rows = rows.reshape(n * n_outputs, -1) @ self.coefs[0].T
         return rows.reshape(n, n_outputs, self.n_inputs)
 
 
@@ -307,9 +356,14 @@ def tail_ratio(sensitivity):
     return float(np.quantile(sensitivity, 0.99) / mean) if mean > 0 else np.nan
 
 
+def _interleaved(coefs):
+    """Copy of (members, n, units), in memory (n, members, units)."""
+    return np.array(coefs.swapaxes(0, 1), order="C").swapaxes(0, 1)
+
+
 def _side_by_side(coefs):
-    """(members, n_in, n_out) -> (n_in, members * n_out)."""
-    return np.ascontiguousarray(coefs.swapaxes(0, 1).reshape(coefs.shape[1], -1))
+    """(members, n, units) -> (n, members * units), a view of what is interleaved."""
+    return coefs.swapaxes(0, 1).reshape(coefs.shape[1], -1)
 
 
 def _times(h, coefs):
@@ -337,7 +391,7 @@ class Polynomial:
 
     Parameters
     ----------
-    coefs : ndarray of shape (members, degree, n_units)
+    coefs : ndarray of shape (degree, units)
         Of z, z^2, ...
 
     Attributes
@@ -349,7 +403,7 @@ class Polynomial:
     """
 
     def __init__(self, coefs):
-        self.highest, *self.lower = _side_by_side(coefs)[::-1]
+        self.highest, *self.lower = coefs[::-1]
 
     def __call__(self, z, with_slope):
         """Values and, if asked for, derivatives; by Horner's scheme."""

@@ -61,6 +61,8 @@ class StrengthSearch:
         Their strengths.
     strengths : ndarray of shape (members,)
         Those of the members, fold by fold.
+    is_linear : ndarray of bool of shape (members,)
+        Which of them have no hidden layers.
     n_rows : int
         Rows of the largest training part.
     """
@@ -70,6 +72,7 @@ class StrengthSearch:
         self.candidates = np.array(STRENGTHS + LINEAR_STRENGTHS * deep)
         self._linear = np.arange(len(self.candidates)) >= len(STRENGTHS) * deep
         self.strengths = np.tile(self.candidates, len(folds))
+        self.is_linear = np.tile(self._linear, len(folds))
         self.n_rows = max(len(fold.training) for fold in folds)
 
     def packs(self, hidden):
@@ -84,7 +87,7 @@ class StrengthSearch:
         -------
         list of (ndarray of int, list of int)
         """
-        linear = np.tile(self._linear, len(self.folds))
+        linear = self.is_linear
         packs = [(np.flatnonzero(linear), []), (np.flatnonzero(~linear), hidden)]
         return [(members, layers) for members, layers in packs if len(members)]
 

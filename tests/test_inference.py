@@ -129,7 +129,7 @@ def test_linear_members_cost_nothing_at_prediction():
     _, deep = make_pair(members=2)
     _, linear = make_pair(hidden=(), members=1)
     merged = FittedNetwork.merge(
-        [linear, deep], [np.array([1]), np.array([0, 2])], np.array([0.2, 0.5, 0.3])
+        [linear, deep], [np.array([2]), np.array([0, 1])], np.array([0.2, 0.5, 0.3])
     )
     folded = merged.folded()
     x = np.random.default_rng(0).normal(size=(7, 4))

@@ -25,7 +25,7 @@ def evaluate(graph, network, encoded, with_slopes):
     slopes : list of str
         (n, units) of each hidden layer; empty if not wanted.
     """
-    add = graph.add
+    add, fold = graph.add, network.fold()
     h, slopes = encoded, []
     for coefs, intercept, activation in zip(
         network.coefs, network.intercepts, network.activations, strict=True
@@ -37,9 +37,9 @@ def evaluate(graph, network, encoded, with_slopes):
             h, slope = _FIXED[activation](graph, z, with_slopes)
         if with_slopes:
             slopes.append(slope)
-    outputs = add("Add", add("MatMul", encoded, network.linear), network.intercept)
-    if network.coefs:
-        outputs = add("Add", outputs, add("MatMul", h, network.head))
+    outputs = add("Add", add("MatMul", encoded, fold.linear), fold.intercept)
+    if fold.head is not None:
+        outputs = add("Add", outputs, add("MatMul", h, fold.head))
     return outputs, slopes
 
 
@@ -60,14 +60,14 @@ def walk_back(graph, network, encoded, slopes):
     str
         (n, n_outputs, n_inputs)
     """
-    add = graph.add
+    add, fold = graph.add, network.fold()
     n_outputs, n_inputs = network.n_outputs, network.n_inputs
-    linear = network.linear.T[None]
+    linear = fold.linear.T[None]
     if not network.coefs:
         rows = add("Shape", encoded, start=0, end=1)
         shape = graph.concat([rows, np.array(linear.shape[1:])], 0)
         return add("Expand", linear, shape)
-    rows = network.head.T[None]
+    rows = fold.head.T[None]
     for coefs, slope in zip(network.coefs[::-1], slopes[::-1], strict=True):
         rows = add("Mul", rows, add("Unsqueeze", slope, np.array([1])))
         # One row for each output, as many as rows of the table.
