@@ -19,6 +19,7 @@ from cr_sklearn._callbacks import CallbackSupportMixin
 from cr_sklearn._columns import ArrayColumns, read_columns
 from cr_sklearn._fitting import FitMixin, TrainingInterrupted
 from cr_sklearn._inference import FittedNetwork, tail_ratio
+from cr_sklearn._levels import SeenLevels
 from cr_sklearn._rows import TrainingRows
 
 # Encoded values in a batch of rows to predict (4 MB).
@@ -329,15 +330,17 @@ class BaseChainzRule(FitMixin, CallbackSupportMixin, BaseEstimator, metaclass=AB
         size = self._network.rows_at_once(
             self._encoder.n_standardised if with_jacobian else None
         )
+        seen = SeenLevels() if self._encoder.categories_ else None
         results, done = None, 0
         for batch in columns.batches(self._rows_encoded_at_once()):
-            encoded, standardised = self._encoder.transform(batch)
+            encoded, standardised = self._encoder.transform(batch, seen)
             for start in range(0, batch.n_rows, size):
                 rows = slice(start, start + size)
                 parts = compute(encoded[rows], standardised[rows])
                 n_new = len(parts[0])
                 if n_new == columns.n_rows:
-                    return parts
+                    results = parts
+                    break
                 if results is None:
                     results = tuple(
                         np.empty((columns.n_rows, *part.shape[1:]), part.dtype)
@@ -346,6 +349,8 @@ class BaseChainzRule(FitMixin, CallbackSupportMixin, BaseEstimator, metaclass=AB
                 for result, part in zip(results, parts, strict=True):
                     result[done : done + n_new] = part
                 done += n_new
+        if seen is not None:
+            seen.warn(columns, self._encoder.categories_)
         return results
 
     def _read(self, X):
@@ -355,6 +360,7 @@ class BaseChainzRule(FitMixin, CallbackSupportMixin, BaseEstimator, metaclass=AB
         if not hasattr(self, "_network"):
             check_is_fitted(self)
         columns = read_columns(X)
+        columns.is_fitted = True
         if (
             not isinstance(columns, ArrayColumns)
             or columns.n_features != self.n_features_in_

@@ -94,9 +94,12 @@ class ChainzRuleClassifier(LabelledChainzRule):
         Weights of the classes, as in scikit-learn: the same as these factors of
         ``sample_weight``, but that a class of weight 0 keeps its place in ``classes_``.
     categorical_features : "from_dtype", array-like or None, default="from_dtype"
-        Which columns are categorical: booleans, positions or column names, as in
-        :class:`sklearn.ensemble.HistGradientBoostingClassifier`. From dtype, columns
-        of a dataframe that hold categories, strings or booleans are. None: no column.
+        Booleans, positions or names of columns that are categorical. Beside these, and
+        with "from_dtype" alone, columns of a dataframe that hold categories, strings or
+        booleans are. None: no column is. Of more than 128 categories of a column the
+        rarer ones share an indicator, with those that training has not seen. A column
+        of text that looks like numbers, dates or names of rows brings a warning, unless
+        it is declared here or by its dtype.
     n_bins : int, default=8
         Bins of the piecewise linear encoding that stands beside each numeric column: a
         ramp for each, between quantiles, with which a smooth network can see

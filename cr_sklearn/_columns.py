@@ -1,11 +1,24 @@
 """One way to read the columns of arrays and of pandas, polars or other frames."""
 
-from numbers import Real
-
 import narwhals.stable.v2 as nw
 import numpy as np
 from scipy import sparse
 from sklearn.utils.validation import check_array
+
+from cr_sklearn._kinds import ADVICE, as_objects, is_missing, kinds_of
+
+# What other lazy frames are told, by the names of their libraries in narwhals.
+_COLLECT = {
+    "dask": "compute",
+    "duckdb": "df",
+    "ibis": "to_pandas",
+    "pyspark": "toPandas",
+    "pyspark[connect]": "toPandas",
+    "sqlframe": "toPandas",
+}
+_DECLARED = (nw.Categorical, nw.Enum)
+_CATEGORICAL = (*_DECLARED, nw.String, nw.Boolean)
+_BY_CONTENT = (nw.Object, nw.Unknown, nw.Binary)
 
 
 def read_columns(X):
@@ -39,7 +52,11 @@ def read_columns(X):
     if not isinstance(X, np.ndarray):
         frame = nw.from_native(X, pass_through=True)
         if isinstance(frame, nw.LazyFrame):
-            raise TypeError("X is a lazy frame; call .collect() on it first.")
+            library = frame.implementation.value
+            raise TypeError(
+                f"X is a lazy frame ({library}), whose rows are not in memory; call "
+                f".{_COLLECT.get(library, 'collect')}() on it first."
+            )
         if isinstance(frame, nw.DataFrame):
             return FrameColumns(frame)
     return ArrayColumns(
@@ -57,9 +74,12 @@ class _Columns:
     n_rows, n_features : int
     first_row : int
         Position of the first row in the whole table, for messages.
+    is_fitted : bool
+        Whether it is to be predicted, so that it is too late to declare a column.
     """
 
     first_row = 0
+    is_fitted = False
 
     def batches(self, size):
         """Cut the table into batches of at most ``size`` rows.
@@ -73,7 +93,7 @@ class _Columns:
             return
         for start in range(0, self.n_rows, size):
             batch = self.take(slice(start, start + size))
-            batch.first_row = start
+            batch.first_row, batch.is_fitted = start, self.is_fitted
             yield batch
 
     def numeric(self, features):
@@ -97,8 +117,8 @@ class _Columns:
         return matrix
 
     def objects(self, feature):
-        """Values of a column as an array of objects."""
-        return np.asarray(self._values(feature)).astype(object)
+        """Values of a column as an array of objects, integers exact."""
+        return _to_objects(np.asarray(self._values(feature, exact=True)))
 
     def factorize(self, feature):
         """Distinct values of a column and where they are.
@@ -115,7 +135,7 @@ class _Columns:
         TypeError
             If a value can't be a category, such as a list.
         """
-        values = np.asarray(self._values(feature))
+        values = np.asarray(self._values(feature, exact=True))
         if values.dtype.kind in "fiub":
             levels, codes = np.unique(values, return_inverse=True)
             levels = levels.astype(object)
@@ -125,34 +145,40 @@ class _Columns:
                 codes = np.array(
                     [
                         position.setdefault(value, len(position))
-                        for value in values.astype(object).tolist()
+                        for value in _to_objects(values).tolist()
                     ]
                 )
-            except TypeError as error:
-                raise TypeError(
-                    f"Column {self.label(feature)} holds categories that can't be "
-                    f"told apart: {error}. Convert it, for example with .astype(str)."
-                ) from error
-            levels = np.fromiter(position, dtype=object, count=len(position))
+            except TypeError:  # not hashable
+                self._refuse(feature, "nested")
+            levels = as_objects(position)
         missing = is_missing(levels)
         if missing.any():
             codes = np.where(missing, -1, np.cumsum(~missing) - 1)[codes]
         return levels[~missing], codes
 
     def categorical_mask(self, categorical_features):
-        """Which columns are categorical.
+        """Which columns are categorical: the declared ones, and those that look so.
 
         Parameters
         ----------
         categorical_features : "from_dtype", array-like or None
-            As in :class:`sklearn.ensemble.HistGradientBoostingClassifier`.
+            See :class:`~cr_sklearn._encoding.TabularEncoder`.
 
         Returns
         -------
         ndarray of bool of shape (n_features,)
         """
+        mask = self.declared_mask(categorical_features)
         if categorical_features is None:
-            return np.zeros(self.n_features, dtype=bool)
+            return mask
+        features = range(self.n_features)
+        return np.array([mask[i] or self._looks_categorical(i) for i in features])
+
+    def declared_mask(self, categorical_features):
+        """Which columns the user, or their dtype, says to be categorical."""
+        mask = np.zeros(self.n_features, dtype=bool)
+        if categorical_features is None:
+            return mask
         if isinstance(categorical_features, str):
             if categorical_features != "from_dtype":
                 raise ValueError(
@@ -160,34 +186,40 @@ class _Columns:
                     "booleans, positions or column names, got "
                     f"{categorical_features!r}."
                 )
-            return self._categorical_from_dtype()
+            return self._declared_by_dtype()
         given = np.asarray(categorical_features)
-        mask = np.zeros(self.n_features, dtype=bool)
         if given.size == 0:
-            return mask
+            return self._declared_by_dtype()
         if given.dtype.kind == "b":
             if given.shape != (self.n_features,):
                 raise ValueError(
                     "categorical_features as booleans must have shape "
                     f"({self.n_features},), got {given.shape}."
                 )
-            return given.copy()
-        if given.dtype.kind in "iu":
+            mask[given] = True
+        elif given.dtype.kind in "iu":
             if given.min() < 0 or given.max() >= self.n_features:
                 raise ValueError(
                     "categorical_features as positions must lie in [0, "
                     f"{self.n_features - 1}], got {given.tolist()}."
                 )
             mask[given] = True
-            return mask
-        if given.dtype.kind in "OU":
+        elif given.dtype.kind in "OU":
             for name in given.tolist():
                 mask[self._position(name)] = True
-            return mask
-        raise ValueError(
-            "categorical_features must hold booleans, positions or column names, got "
-            f"dtype {given.dtype}."
-        )
+        else:
+            raise ValueError(
+                "categorical_features must hold booleans, positions or column names, "
+                f"got dtype {given.dtype}."
+            )
+        return mask | self._declared_by_dtype()
+
+    def _declared_by_dtype(self):
+        return np.zeros(self.n_features, dtype=bool)
+
+    def _looks_categorical(self, feature):
+        # An array has one dtype for all: its columns are numbers unless declared.
+        return False
 
     def _fill(self, matrix, features):
         for position, feature in enumerate(features):
@@ -207,39 +239,42 @@ class _Columns:
         values = np.asarray(self._values(feature))
         if values.dtype.kind in "fiub":
             return values
-        if values.dtype.kind in "mM":
-            raise TypeError(
-                f"Column {self.label(feature)} holds dates or durations. Convert them "
-                "to numbers, for example days since a reference date."
-            )
-        values = values.astype(object)
+        values = values.astype(object) if values.dtype.kind in "mM" else values
+        values = as_objects(values.tolist()) if values.dtype != object else values
+        for kind in kinds_of(values) & ADVICE.keys():
+            self._refuse(feature, kind)
         try:
             return np.where(is_missing(values), np.nan, values).astype(float)
-        except (TypeError, ValueError) as error:
-            raise ValueError(
-                f"Column {self.label(feature)} is numeric, but {error}. Declare it in "
-                "categorical_features if it holds categories."
-            ) from error
+        except (TypeError, ValueError, OverflowError) as error:
+            label = self.label(feature)
+            if self.is_fitted:
+                message = f"Column {label} was numeric in fit, but {error}."
+            else:
+                message = (
+                    f"Column {label} is numeric, but {error}. Declare it in "
+                    "categorical_features if it holds categories."
+                )
+            raise ValueError(message) from error
 
-    def _object_is_categorical(self, feature):
-        """Decide for a column of Python objects by what it holds."""
-        values = np.asarray(self._values(feature)).astype(object)
-        missing = is_missing(values)
-        kinds = {
-            "bool"
-            if isinstance(value, (bool, np.bool_))
-            else "number"
-            if isinstance(value, Real)
-            else type(value).__name__
-            for value in values[~missing]
-        }
-        if len(kinds) > 1:
-            raise TypeError(
-                f"Column {self.label(feature)} mixes values of the types "
-                f"{sorted(kinds)}. Convert it to one type, for example with "
-                ".astype(str)."
-            )
-        return bool(kinds) and kinds != {"number"}
+    def _refuse(self, feature, kind):
+        advice = ADVICE[kind]
+        if self.is_fitted:
+            advice = f"{advice.partition('. ')[0]}, but numbers were expected."
+        raise TypeError(f"Column {self.label(feature)} holds {advice}")
+
+
+def _to_objects(values):
+    if values.dtype.kind in "mM":
+        # In one unit, so that equal dates are equal.
+        values = values.astype(f"{values.dtype.kind}8[us]")
+    return values.astype(object)
+
+
+def _is_plain(dtype):
+    """Whether NumPy has such numbers."""
+    if dtype.is_float():
+        return True
+    return dtype.is_integer() and not type(dtype).__name__.endswith("128")
 
 
 class FrameColumns(_Columns):
@@ -281,15 +316,26 @@ class FrameColumns(_Columns):
         value = other._frame.get_column(name)[np.full(self.n_rows, row)]
         return self._frame.with_columns(value).to_native()
 
-    def _values(self, feature):
-        return self._frame.get_column(self._names[feature]).to_numpy()
+    def _values(self, feature, exact=False):
+        dtype = self._dtypes[feature]
+        if dtype.is_nested():
+            self._refuse(feature, "nested")
+        series = self._frame.get_column(self._names[feature])
+        is_integer = dtype.is_integer()
+        if is_integer and not _is_plain(dtype):
+            return as_objects(series.to_list())
+        values = series.to_numpy()
+        if exact and is_integer and values.dtype.kind == "f":
+            # With gaps they are floats, of which large ones are the same.
+            return as_objects(series.to_list())
+        return values
 
     def _fill(self, matrix, features):
         # Many columns of numbers are read much faster as one block than one by one.
         positions = [
             position
             for position, feature in enumerate(features)
-            if self._dtypes[feature].is_integer() or self._dtypes[feature].is_float()
+            if _is_plain(self._dtypes[feature])
         ]
         if len(positions) < 2:
             super()._fill(matrix, features)
@@ -309,14 +355,25 @@ class FrameColumns(_Columns):
             )
         return self._names.index(name)
 
-    def _categorical_from_dtype(self):
-        mask = []
-        for feature, dtype in enumerate(self._dtypes):
-            if dtype == nw.Object:
-                mask.append(self._object_is_categorical(feature))
-            else:
-                mask.append(dtype in (nw.Categorical, nw.Enum, nw.String, nw.Boolean))
-        return np.array(mask)
+    def _declared_by_dtype(self):
+        return np.array([dtype in _DECLARED for dtype in self._dtypes])
+
+    def _looks_categorical(self, feature):
+        dtype = self._dtypes[feature]
+        if dtype in _CATEGORICAL:
+            return True
+        if dtype not in _BY_CONTENT:
+            return False
+        kinds = kinds_of(self.objects(feature))
+        for kind in kinds & ADVICE.keys():
+            self._refuse(feature, kind)
+        if len(kinds) > 1:
+            raise TypeError(
+                f"Column {self.label(feature)} mixes values of the types "
+                f"{sorted(kinds)}. Convert it to one type, for example with "
+                ".astype(str)."
+            )
+        return bool(kinds) and kinds != {"number"}
 
 
 class ArrayColumns(_Columns):
@@ -355,7 +412,7 @@ class ArrayColumns(_Columns):
         self._refuse_infinity(matrix, features)
         return matrix
 
-    def _values(self, feature):
+    def _values(self, feature, exact=False):
         return self.native[:, feature]
 
     def _position(self, name):
@@ -363,21 +420,3 @@ class ArrayColumns(_Columns):
             f"categorical_features names {name!r}, but X has no column names. Pass "
             "positions, or a dataframe."
         )
-
-    def _categorical_from_dtype(self):
-        # An array has one dtype for all: its columns are numbers unless declared.
-        return np.zeros(self.n_features, dtype=bool)
-
-
-def is_missing(values):
-    """None, NaN, pandas.NA and NaT in an array of objects."""
-    return np.fromiter(
-        (
-            value is None
-            or (isinstance(value, Real) and value != value)
-            or type(value).__name__ in ("NAType", "NaTType")
-            for value in values
-        ),
-        dtype=bool,
-        count=len(values),
-    )

@@ -3,6 +3,8 @@
 import numpy as np
 from sklearn.base import BaseEstimator
 
+from cr_sklearn._kinds import warn_of_doubtful_levels
+from cr_sklearn._levels import LevelCodes, kept_levels, level_limit, sorted_levels
 from cr_sklearn._piecewise import PiecewiseLinear
 from cr_sklearn._quantiles import weighted_quantile
 
@@ -46,9 +48,10 @@ class TabularEncoder(BaseEstimator):
     deviation if the quartiles coincide), missing values replaced by the median, and
     bounded by :func:`bound`. A column with missing values in training adds an
     indicator. Categorical columns become one indicator per category, and one more
-    for missing values if training has any, which then stands for unseen categories
-    too. Indicators are centred at their training mean: an unseen category without
-    such a bucket is encoded as zeros, the average row. Columns that are constant in
+    for missing values if training has any. Of more than 128 categories the rarer ones
+    share an indicator, that of unseen ones as well; where there is none, an unseen
+    category counts as missing. Indicators are centred at their training mean: what has
+    no indicator is encoded as zeros, the average row. Columns that are constant in
     training are left out. Last come the ramps of
     :class:`~cr_sklearn._piecewise.PiecewiseLinear`, of the standardised values before
     the bound.
@@ -56,8 +59,9 @@ class TabularEncoder(BaseEstimator):
     Parameters
     ----------
     categorical_features : "from_dtype", array-like or None, default="from_dtype"
-        As in :class:`sklearn.ensemble.HistGradientBoostingClassifier`, but from
-        dtype string, object and boolean columns count as categorical as well.
+        Booleans, positions or names of columns that are categorical. Beside these,
+        and with "from_dtype" alone, columns of a dataframe that hold categories,
+        strings or booleans are. None: no column is.
     n_bins : int, default=8
         See :class:`~cr_sklearn._piecewise.PiecewiseLinear`; 0 gives no ramps.
 
@@ -72,7 +76,10 @@ class TabularEncoder(BaseEstimator):
     missing_features_ : ndarray of int
         Source column of each missing indicator, the next encoded columns.
     categories_ : dict of int to ndarray
-        Sorted categories of each categorical column that is not constant.
+        Sorted categories of each categorical column that is not constant, but for those
+        that share an indicator.
+    rare_bucket_ : dict of int to bool
+        Whether the column has an indicator for rare and unseen categories.
     missing_bucket_ : dict of int to bool
         Whether the column has an indicator for missing values.
     indicator_mean_ : ndarray
@@ -99,17 +106,7 @@ class TabularEncoder(BaseEstimator):
         self.n_features_in_ = columns.n_features
         self.is_categorical_ = columns.categorical_mask(self.categorical_features)
         weights = self._fit_numeric(columns, weight)
-        self.categories_, self.missing_bucket_ = {}, {}
-        for feature in np.flatnonzero(self.is_categorical_).tolist():
-            levels, codes = columns.factorize(feature)
-            categories = _sorted_categories(levels, columns.label(feature))
-            some_missing = bool((codes < 0).any())
-            n_indicators = len(categories) + some_missing
-            if n_indicators > 1:
-                self.categories_[feature] = categories
-                self.missing_bucket_[feature] = some_missing
-                positions = self._positions(feature, levels, codes)
-                weights.append(np.bincount(positions, weight, n_indicators))
+        weights += self._fit_categories(columns, weight)
         self.indicator_mean_ = np.concatenate([np.empty(0), *weights]) / weight.sum()
         self.ramps_ = PiecewiseLinear(self.n_bins).fit(
             (
@@ -123,8 +120,14 @@ class TabularEncoder(BaseEstimator):
         self.n_encoded_ = max(n_encoded, 1)
         return self
 
-    def transform(self, columns):
+    def transform(self, columns, seen=None):
         """Encode.
+
+        Parameters
+        ----------
+        columns : FrameColumns or ArrayColumns
+        seen : SeenLevels or None
+            Is told which categories are known.
 
         Returns
         -------
@@ -142,9 +145,9 @@ class TabularEncoder(BaseEstimator):
         encoded[:, n_numeric:start] = np.isnan(
             np.take(numeric, self._sometimes_missing, axis=1)
         )
-        for feature, categories in self.categories_.items():
-            positions = self._positions(feature, *columns.factorize(feature))
-            stop = start + len(categories) + self.missing_bucket_[feature]
+        for feature in self.categories_:
+            positions = self._positions(columns, feature, seen)
+            stop = start + self._n_indicators(feature)
             known = np.flatnonzero(positions >= 0)
             encoded[known, start + positions[known]] = 1.0
             encoded[positions < 0, start:stop] = np.nan
@@ -273,12 +276,48 @@ class TabularEncoder(BaseEstimator):
         self.center_, self.scale_ = np.array(center), np.array(scale)
         return weights
 
-    def _positions(self, feature, levels, codes):
+    def _fit_categories(self, columns, weight):
+        """Categories and buckets; the weight of each indicator, by column."""
+        self.categories_, self.rare_bucket_, self.missing_bucket_ = {}, {}, {}
+        weights = []
+        categorical = np.flatnonzero(self.is_categorical_).tolist()
+        declared = columns.declared_mask(self.categorical_features)
+        limit = level_limit(max(len(categorical), 1))
+        for feature in categorical:
+            label, (levels, codes) = columns.label(feature), columns.factorize(feature)
+            present = codes >= 0
+            if not declared[feature]:
+                warn_of_doubtful_levels(label, levels, np.bincount(codes[present]))
+            by_level = np.bincount(codes[present], weight[present], len(levels))
+            kept = kept_levels(levels, by_level, limit)
+            sorted_levels(levels, label)  # refuses what has no order
+            categories = sorted_levels(levels[kept], label)
+            buckets = not kept.all(), not present.all()
+            if len(categories) + sum(buckets) > 1:
+                self.categories_[feature] = categories
+                self.rare_bucket_[feature], self.missing_bucket_[feature] = buckets
+                positions = self._positions(columns, feature)
+                weights.append(
+                    np.bincount(positions, weight, self._n_indicators(feature))
+                )
+        return weights
+
+    def _n_indicators(self, feature):
+        buckets = self.rare_bucket_[feature] + self.missing_bucket_[feature]
+        return len(self.categories_[feature]) + buckets
+
+    def _positions(self, columns, feature, seen=None):
         """Indicator of each row's category; -1 for none."""
-        known = {value: code for code, value in enumerate(self.categories_[feature])}
-        elsewhere = len(known) if self.missing_bucket_[feature] else -1
+        levels, codes = columns.factorize(feature)
+        n_known, is_last = len(self.categories_[feature]), self.missing_bucket_[feature]
+        missing = self._n_indicators(feature) - 1 if is_last else -1
+        rare = n_known if self.rare_bucket_[feature] else missing
+        categories = LevelCodes(self.categories_[feature], columns.label(feature))
+        known = categories.of(levels)
+        if seen is not None and not self.rare_bucket_[feature]:
+            seen.add(feature, levels, known, codes)
         # The last one is for missing values, whose code is -1.
-        positions = [*(known.get(level, elsewhere) for level in levels), elsewhere]
+        positions = [*(rare if code is None else code for code in known), missing]
         return np.array(positions)[codes]
 
 
@@ -298,14 +337,3 @@ def _center_and_scale(column, weight):
     # Below this, differences are rounding errors of a constant.
     largest = np.abs(column[present]).max()
     return center, scale, scale > 4 * np.finfo(float).eps * largest
-
-
-def _sorted_categories(values, label):
-    try:
-        return np.array(sorted(set(values.tolist())), dtype=object)
-    except TypeError as error:
-        kinds = sorted({type(value).__name__ for value in values.tolist()})
-        raise TypeError(
-            f"The categories of column {label} are of the types {kinds} and can't be "
-            "sorted. Convert the column to one type, for example with .astype(str)."
-        ) from error

@@ -11,7 +11,7 @@ from sklearn.utils.multiclass import check_classification_targets
 
 from cr_sklearn._base import BaseChainzRule, of_one_fit, published_at_once
 from cr_sklearn._callbacks import with_callbacks
-from cr_sklearn._columns import is_missing
+from cr_sklearn._kinds import is_missing
 
 
 class LabelledChainzRule(ClassifierMixin, BaseChainzRule):

@@ -179,7 +179,9 @@ def test_bad_data_at_prediction(bad_X, error, message):
 def test_text_where_numbers_were():
     """A column that changed its type since training is named."""
     model = small().fit(pd.DataFrame(X, columns=["a", "b"]), Y)
-    with pytest.raises(ValueError, match="Column 'b' is numeric, but could not"):
+    with pytest.raises(
+        ValueError, match="Column 'b' was numeric in fit, but could not"
+    ):
         model.predict(pd.DataFrame({"a": [1.0], "b": ["high"]}))
 
 

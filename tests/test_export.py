@@ -3,10 +3,12 @@
 import json
 import subprocess
 import sys
+import warnings
 
 import numpy as np
 import onnx
 import pandas as pd
+import polars as pl
 import pytest
 from sklearn.compose import make_column_transformer
 from sklearn.datasets import load_diabetes, load_iris
@@ -109,7 +111,37 @@ def test_every_kind_of_column(mixed_frame):
     changed["note"] = "never seen"
     changed["income"] = np.where(frame.flag, 1e30, -1e30)
     changed["rooms"] = pd.array([pd.NA] * len(frame), dtype="Int64")
-    assert_same(model, changed)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "No value of column 'note'", UserWarning)
+        assert_same(model, changed)
+
+
+@pytest.mark.parametrize("gaps", [False, True])
+@pytest.mark.parametrize("kind", [str, float])
+def test_rare_categories_share_an_indicator(kind, gaps):
+    """Rare, unseen and missing values are three things, or two."""
+    rng = np.random.default_rng(0)
+    codes = np.r_[np.repeat(np.arange(20), 10), np.arange(100, 400)]
+    column = pd.Series(rng.permutation(codes)).map(kind)
+    if gaps:
+        column[::7] = None
+    frame = pd.DataFrame({"a": column.astype("category"), "b": rng.normal(size=500)})
+    model = small().fit(frame, (column.map(float) < 10).astype(int))
+    assert model._encoder.rare_bucket_ == {0: True}
+    assert len(model._encoder.categories_[0]) == 20
+    new = frame.assign(a=frame["a"].astype(object))
+    new.loc[:30, "a"] = kind(1000)
+    new.loc[30:60, "a"] = None
+    assert_same(model, frame)
+    assert_same(model, new)
+
+
+def test_a_column_without_a_name_is_refused():
+    """A CSV's index, as polars reads it."""
+    frame = pl.DataFrame({"": range(40), "b": np.arange(40.0) % 7})
+    model = small().fit(frame, np.arange(40) % 2)
+    with pytest.raises(ValueError, match="Column 0 has an empty name"):
+        to_onnx(model)
 
 
 def test_inputs_are_columns_by_name(mixed_frame):

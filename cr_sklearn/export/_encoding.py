@@ -229,21 +229,38 @@ def _indicators(graph, encoder, columns):
         mean = encoder.indicator_mean_[:start]
         parts.append(add("Sub", graph.as_double(missing), mean))
     for feature, categories in encoder.categories_.items():
-        has_bucket = encoder.missing_bucket_[feature]
-        stop = start + len(categories) + has_bucket
+        has_rare = encoder.rare_bucket_[feature]
+        has_missing = encoder.missing_bucket_[feature]
+        stop = start + len(categories) + has_rare + has_missing
         mean = encoder.indicator_mean_[start:stop]
         start = stop
-        if not holds_strings(categories, str(feature)):
-            categories = categories.astype(float)
-        equal = add("Equal", columns.numeric([feature]), categories[None])
-        own = graph.as_double(equal)
-        known = add("ReduceSum", own, np.array([1]))
-        if has_bucket:
-            own = graph.concat([own, add("Sub", 1.0, known)], 1)
-            parts.append(add("Sub", own, mean))
+        column, is_text = columns.numeric([feature]), True
+        if len(categories):
+            is_text = holds_strings(categories, str(feature))
+            if not is_text:
+                categories = categories.astype(float)
+            own = graph.as_double(add("Equal", column, categories[None]))
+            known = add("ReduceSum", own, np.array([1]))
+            indicators = [own]
         else:
-            # What is not known is the average row.
-            parts.append(add("Mul", add("Sub", own, mean), known))
+            known = add("Mul", graph.as_double(add("Equal", column, column)), 0.0)
+            indicators = []
+        unknown = add("Sub", 1.0, known)
+        if has_rare:
+            # Missing are NaN and the empty text.
+            gap = add("Equal", column, np.array([[""]])) if is_text else None
+            gap = add("IsNaN", column) if gap is None else gap
+            missing = add("Mul", graph.as_double(gap), unknown)
+            indicators.append(add("Sub", unknown, missing))
+        else:
+            missing = unknown
+        if has_missing:
+            indicators.append(missing)
+        centred = add("Sub", graph.concat(indicators, 1), mean)
+        if not has_missing:
+            # What has no indicator is the average row.
+            centred = add("Mul", centred, add("Sub", 1.0, missing))
+        parts.append(centred)
     return parts
 
 

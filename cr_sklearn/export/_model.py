@@ -122,7 +122,7 @@ def _column_types(estimator):
     for feature, is_categorical in enumerate(encoder.is_categorical_):
         label = str(feature) if names is None else repr(names[feature])
         categories = encoder.categories_.get(feature)
-        if categories is not None:
+        if categories is not None and len(categories):
             is_string = holds_strings(categories, label)
         else:
             is_string = is_categorical and names is not None
@@ -134,6 +134,11 @@ def _column_types(estimator):
             )
     if names is None:
         return {"X": (TensorProto.DOUBLE, len(types))}
+    if "" in names:
+        raise ValueError(
+            f"Column {list(names).index('')} has an empty name, which an input of a "
+            "graph can't have. Rename it and fit again."
+        )
     return {name: (type_, 1) for name, type_ in zip(names, types, strict=True)}
 
 

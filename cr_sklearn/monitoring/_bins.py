@@ -51,32 +51,35 @@ class NumericBins:
 class CategoricalBins:
     """Bin 0 is for missing values, bin 1 for categories that training did not see.
 
-    ``bins`` are those of the encoder's categories, in its order.
+    ``bins`` are those of the encoder's categories, in its order. Where the encoder has
+    an indicator for rare categories, they have the last bin, and no category is unseen.
     """
 
     feature: int
     label: str
     bins: np.ndarray
+    has_rare: bool = False
 
     is_categorical = True
 
     @classmethod
-    def fit(cls, feature, label, categories, levels, codes):
+    def fit(cls, feature, label, categories, has_rare, levels, codes):
         """A bin for each frequent category of the reference and one for the others."""
         frequency = dict(zip(levels, np.bincount(codes[codes >= 0]), strict=False))
         counts = np.array([frequency.get(category, 0) for category in categories])
         place = np.argsort(np.argsort(-counts, kind="stable"))
-        return cls(feature, label, 2 + np.minimum(place, N_BINS - 1))
+        return cls(feature, label, 2 + np.minimum(place, N_BINS - 1), has_rare)
 
     @property
     def n_bins(self):
-        return int(self.bins.max()) + 1
+        return int(self.bins.max(initial=1)) + 1 + self.has_rare
 
     def row_bins(self, categories, levels, codes):
         """Bin of each row."""
         known = dict(zip(categories, self.bins.tolist(), strict=True))
+        elsewhere = self.n_bins - 1 if self.has_rare else 1
         # The last one is for missing values, whose code is -1.
-        return np.array([*(known.get(level, 1) for level in levels), 0])[codes]
+        return np.array([*(known.get(level, elsewhere) for level in levels), 0])[codes]
 
     def to_dict(self):
         return {**vars(self), "bins": self.bins.tolist()}
@@ -122,8 +125,11 @@ class RowBins:
         ]
         for feature, categories in encoder.categories_.items():
             found = columns.factorize(feature)
+            has_rare = encoder.rare_bucket_[feature]
             bins.append(
-                CategoricalBins.fit(feature, labels[feature], categories, *found)
+                CategoricalBins.fit(
+                    feature, labels[feature], categories, has_rare, *found
+                )
             )
         return cls(bins, first_norm)
 
