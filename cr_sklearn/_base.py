@@ -37,12 +37,16 @@ def published_at_once(method):
     def fit(self, *args, **kwargs):
         copy = object.__new__(type(self))
         vars(copy).update(vars(self))
+        given = self.get_params(deep=False)
+        # NumPy's small integers overflow where Python's do not.
+        scalars = {k: v for k, v in given.items() if isinstance(v, np.generic)}
+        vars(copy).update({name: value.item() for name, value in scalars.items()})
         try:
             method(copy, *args, **kwargs)
         except TrainingInterrupted:
-            self.__dict__ = vars(copy)
+            self.__dict__ = {**vars(copy), **scalars}
             raise
-        self.__dict__ = vars(copy)
+        self.__dict__ = {**vars(copy), **scalars}
         return self
 
     return fit
@@ -373,8 +377,10 @@ class BaseChainzRule(FitMixin, CallbackSupportMixin, BaseEstimator, metaclass=AB
         if self.batch_size_predict == "auto":
             return max(1, _BATCH_VALUES // self._encoder.n_encoded_)
         # It may have been set after the fit, which checks parameters.
-        return check_scalar(
-            self.batch_size_predict, "batch_size_predict", Integral, min_val=1
+        return int(
+            check_scalar(
+                self.batch_size_predict, "batch_size_predict", Integral, min_val=1
+            )
         )
 
     def _outputs_and_jacobian(self, network, encoded, standardised):

@@ -79,7 +79,7 @@ def member_generators(seeds, purpose, first_epoch=0):
         for seed in seeds
     ]
     # manual_seed takes the range of a signed 64-bit integer.
-    return [torch.Generator().manual_seed(int(state >> 1)) for state in states]
+    return [torch.Generator().manual_seed(int(state) >> 1) for state in states]
 
 
 class PackedBatches:

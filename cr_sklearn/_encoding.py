@@ -6,7 +6,7 @@ from sklearn.base import BaseEstimator
 from cr_sklearn._kinds import warn_of_doubtful_levels
 from cr_sklearn._levels import LevelCodes, kept_levels, level_limit, sorted_levels
 from cr_sklearn._piecewise import PiecewiseLinear
-from cr_sklearn._quantiles import weighted_quantile
+from cr_sklearn._scaling import center_and_scale
 
 # Standardised values are squashed smoothly into (-BOUND, BOUND).
 BOUND = 3.0
@@ -44,10 +44,10 @@ class TabularEncoder(BaseEstimator):
     r"""Encode the columns of a table as bounded network inputs.
 
     Numeric columns are centred at the median and scaled by the interquartile range
-    (divided by 1.349, so that a Gaussian gets unit variance; by the standard
-    deviation if the quartiles coincide), missing values replaced by the median, and
-    bounded by :func:`bound`. A column with missing values in training adds an
-    indicator. Categorical columns become one indicator per category, and one more
+    (divided by 1.349, so that a Gaussian gets unit variance; by a standard deviation
+    without far values if the quartiles coincide), missing values replaced by the
+    median, and bounded by :func:`bound`. A column with missing values in training adds
+    an indicator. Categorical columns become one indicator per category, and one more
     for missing values if training has any. Of more than 128 categories the rarer ones
     share an indicator, that of unseen ones as well; where there is none, an unseen
     category counts as missing. Indicators are centred at their training mean: what has
@@ -263,7 +263,13 @@ class TabularEncoder(BaseEstimator):
             if missing.any():
                 sometimes_missing.append(position)
                 weights.append(np.bincount(missing, weight)[1:])
-            middle, spread, varies = _center_and_scale(column, weight)
+            middle, spread, varies = center_and_scale(column, weight)
+            if not np.isfinite(spread):
+                raise ValueError(
+                    f"Column {columns.label(feature)} has values so large that their "
+                    f"spread overflows: half of them lie around {middle:g}. Divide it, "
+                    "or set fill values to NaN, which is treated as missing."
+                )
             if varies:
                 used.append(position)
                 center.append(middle)
@@ -319,21 +325,3 @@ class TabularEncoder(BaseEstimator):
         # The last one is for missing values, whose code is -1.
         positions = [*(rare if code is None else code for code in known), missing]
         return np.array(positions)[codes]
-
-
-@np.errstate(over="ignore")  # an infinite spread makes a column constant
-def _center_and_scale(column, weight):
-    """Of a column, and whether it varies."""
-    present = ~np.isnan(column)
-    lower, center, upper = weighted_quantile(
-        column[:, None], (0.25, 0.5, 0.75), weight
-    )[:, 0]
-    scale = (upper - lower) / 1.349
-    if not scale > 0:
-        total = weight @ present
-        deviation = np.where(present, column - center, 0.0)
-        deviation -= present * (weight @ deviation / total)
-        scale = np.sqrt(weight @ deviation**2 / total)
-    # Below this, differences are rounding errors of a constant.
-    largest = np.abs(column[present]).max()
-    return center, scale, scale > 4 * np.finfo(float).eps * largest

@@ -1,5 +1,7 @@
 """From validated rows to fitted attributes: encode, train, choose, store."""
 
+import functools
+import os
 from abc import abstractmethod
 from functools import partial
 from numbers import Integral
@@ -15,6 +17,8 @@ from cr_sklearn._encoding import TabularEncoder
 from cr_sklearn._rows import TrainingPart
 from cr_sklearn._sample import RowSample, move_weights
 
+# The process that imported this; a copy made by fork is another.
+_PROCESS = os.getpid()
 _MAX_SEED = np.iinfo(np.int32).max
 # What "auto" is for tables too small for inner folds, and in partial_fit.
 _AUTO_STRENGTH = 0.01
@@ -23,6 +27,21 @@ _AUTO_STRENGTH = 0.01
 _MORE, _AGAIN = 1.25, 4
 # Classes of fewer rows get their share of the probabilities by a shift of the outputs.
 _RARE = 10
+
+
+def by_own_settings(method):
+    """Make a method that trains ignore what its caller has set in torch."""
+
+    @functools.wraps(method)
+    def undisturbed(self, *args, **kwargs):
+        # torch is imported where it is needed: importing the package, or unpickling
+        # a model and predicting with it, must not wait for it.
+        from cr_sklearn._training import own_settings
+
+        with own_settings(self.device, is_forked=os.getpid() != _PROCESS):
+            return method(self, *args, **kwargs)
+
+    return undisturbed
 
 
 class TrainingInterrupted(KeyboardInterrupt):
@@ -51,6 +70,7 @@ class FitMixin(AutomaticMixin):
     def _predict_codes(self, outputs):
         """Positions of the predicted classes for outputs of the network."""
 
+    @by_own_settings
     def _prepare(self, rows, target, *, classes, user_data, mode="fit"):
         """Encode the rows and build the networks.
 
@@ -71,8 +91,6 @@ class FitMixin(AutomaticMixin):
         -------
         PreparedFit
         """
-        # torch is imported where it is needed: importing the package, or unpickling
-        # a model and predicting with it, must not wait for it.
         from cr_sklearn._halving import PreparedFit
         from cr_sklearn._table_inputs import encoded_rows
 
@@ -189,6 +207,7 @@ class FitMixin(AutomaticMixin):
             finish=finish,
         )
 
+    @by_own_settings
     def _train(self, prepared):
         """Train, and store the fitted attributes.
 
@@ -343,9 +362,14 @@ class FitMixin(AutomaticMixin):
         earlier = self if go_on else None
         self.loss_curve_ = [*getattr(earlier, "loss_curve_", []), *history.loss]
         self.dreg_curve_ = [*getattr(earlier, "dreg_curve_", []), *history.dreg]
-        self.validation_loss_curve_ = (
-            history.validation_loss if self.early_stopping else None
-        )
+        validation = None
+        if self.early_stopping:
+            # As long as the others, with NaN for epochs without such rows.
+            before = getattr(earlier, "validation_loss_curve_", None)
+            before = before or [np.nan] * len(getattr(earlier, "loss_curve_", []))
+            validation = [*before, *history.validation_loss]
+            validation += [np.nan] * (len(self.loss_curve_) - len(validation))
+        self.validation_loss_curve_ = validation
         self.n_iter_ = len(self.loss_curve_)
         self._n_iter_all = history.n_iter_all
         self.interrupted_ = history.interrupted

@@ -101,8 +101,9 @@ class FlatAdamW:
         for entry, first, second in zip(
             state, self._views(self._first), self._views(self._second), strict=True
         ):
-            first.copy_(torch.as_tensor(entry["exp_avg"]))
-            second.copy_(torch.as_tensor(entry["exp_avg_sq"]))
+            # Copies: arrays of a file that is mapped can't be written to.
+            first.copy_(torch.tensor(entry["exp_avg"]))
+            second.copy_(torch.tensor(entry["exp_avg_sq"]))
 
     def _by_entry(self, values, default):
         """Spread values of some parameters over the entries of the buffer."""

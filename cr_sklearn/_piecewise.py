@@ -11,6 +11,8 @@ from cr_sklearn._quantiles import weighted_quantile
 RISE = 0.5
 # All columns of a table together; wide tables get fewer ramps for each.
 _MAX_RAMPS = 512
+# Of a ramp, in standardised units.
+_LEAST_WIDTH = 1e-9
 
 
 class PiecewiseLinear:
@@ -121,6 +123,8 @@ def _knots(column, weight, n_ramps):
         levels = np.arange(1, n_ramps) / n_ramps
         inner = weighted_quantile(column[:, None], levels, weight)[:, 0]
         knots = np.unique([knots[0], *inner, knots[-1]])
+    # Between values that are the same on the column's scale a slope would be infinite.
+    knots = knots[np.append(True, np.diff(knots) > _LEAST_WIDTH)]
     # One ramp alone is the column once more.
     return list(pairwise(knots)) if len(knots) > 2 else []
 

@@ -41,5 +41,6 @@ def weighted_quantile(x, q, weight):
         last = np.searchsorted(share, 1.0, side="left")
         low = np.minimum(np.searchsorted(share, q, side="left"), last)
         high = np.minimum(np.searchsorted(share, q, side="right"), last)
-        quantiles[:, column] = 0.5 * (values[low, column] + values[high, column])
+        # Halves first: the sum of two might overflow.
+        quantiles[:, column] = 0.5 * values[low, column] + 0.5 * values[high, column]
     return quantiles

@@ -64,7 +64,7 @@ class TableInputs:
         self._place = place
 
         def constant(values):
-            return torch.as_tensor(values, dtype=torch.float64, device=place)
+            return torch.tensor(values, dtype=torch.float64, device=place)
 
         self._center, self._scale = constant(encoder.center_), constant(encoder.scale_)
         self._fit_ramps(encoder.ramps_, constant)

@@ -1,6 +1,7 @@
 """The private skorch net: (network, rows, settings) -> trained weights and history."""
 
 import math
+from contextlib import ExitStack, contextmanager
 
 import numpy as np
 import torch
@@ -19,6 +20,33 @@ _ROWS_AT_ONCE = 1024
 _WIDE, _WIDE_POWER = 128, 1.5
 # At least this much for the columns of a table: thousands of them are sparse.
 _LEAST_FACTOR = 1 / 16
+
+
+@contextmanager
+def own_settings(device, is_forked=False):
+    """Train as torch does by default, whatever its caller has set.
+
+    Parameters
+    ----------
+    device : str
+        On which the networks train.
+    is_forked : bool, default=False
+        Whether this process is a copy of another, made by fork.
+    """
+    n_threads = torch.get_num_threads()
+    with ExitStack() as stack:
+        stack.enter_context(torch.inference_mode(False))
+        stack.enter_context(torch.enable_grad())
+        stack.enter_context(torch.device("cpu"))
+        for kind in {"cpu", str(device).partition(":")[0]} & {"cpu", "cuda"}:
+            if torch.is_autocast_enabled(kind):
+                stack.enter_context(torch.autocast(kind, enabled=False))
+        if is_forked:
+            # The threads of the process before did not come along: to wait for them
+            # would be for ever.
+            torch.set_num_threads(1)
+            stack.callback(torch.set_num_threads, n_threads)
+        yield
 
 
 def check_device(device, dtype="auto"):
@@ -136,6 +164,8 @@ def train(
         stopped = True
     except KeyboardInterrupt:
         interrupted = True
+    except torch.linalg.LinAlgError as error:  # of the Gram matrix of the weights
+        raise diverged(settings, len(net.history)) from error
     finally:
         net.notify("on_train_end")
     if interrupted or validation_rows is not None:
@@ -185,7 +215,7 @@ class _PackedNet(NeuralNet):
     def initialize(self):
         super().initialize()
         parameter = next(self.module_.parameters())
-        self.strengths_ = torch.as_tensor(
+        self.strengths_ = torch.tensor(
             self.settings.dreg_strength, dtype=parameter.dtype, device=parameter.device
         )
         return self

@@ -53,9 +53,9 @@ def load(network, activation, fitted):
         )
     with torch.no_grad():
         for parameter, array in zip(own, given, strict=True):
-            parameter.copy_(torch.from_numpy(np.ascontiguousarray(array)))
+            parameter.copy_(torch.tensor(array))
     # Not its parameters, where it is made of thresholds.
-    network.set_output_bias(torch.from_numpy(fitted.intercepts[-1]))
+    network.set_output_bias(torch.tensor(fitted.intercepts[-1]))
 
 
 def _polynomials(network):

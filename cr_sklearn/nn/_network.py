@@ -233,7 +233,8 @@ class PackedNetwork(nn.Module):
         # Drawn on the CPU, so that a seed means the same on every device.
         keep = torch.stack(
             [
-                torch.rand(batch, n_units, generator=generator) >= self.dropout
+                torch.rand(batch, n_units, generator=generator, dtype=torch.float32)
+                >= self.dropout
                 for generator in self.dropout_generators
             ]
         )

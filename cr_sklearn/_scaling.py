@@ -1,0 +1,62 @@
+"""Centre and scale of numeric columns, by the bulk of their values."""
+
+import numpy as np
+
+from cr_sklearn._quantiles import weighted_quantile
+
+# Quartiles of a Gaussian of unit variance are so far apart.
+_QUARTILES = 1.349
+# Values that differ from the centre count as at most so many times their median
+# distance: a sentinel far out must not stretch the scale of a column of zeros.
+_FAR = 15.0
+# Differences below so many rounding errors of the bulk are those of a constant.
+_ROUNDING = 4 * np.finfo(float).eps
+
+
+@np.errstate(over="ignore")  # of far values, which are then cut
+def center_and_scale(column, weight):
+    """Robust centre and scale of a column, and whether it varies.
+
+    The median, and the interquartile range divided by 1.349. Where the quartiles
+    coincide, the standard deviation takes its place, of values whose distance from
+    the median is cut at 15 times that of a typical one that differs from it.
+
+    Parameters
+    ----------
+    column : ndarray of shape (n,)
+        NaN where missing, but not everywhere.
+    weight : ndarray of shape (n,)
+        Positive.
+
+    Returns
+    -------
+    center, scale : float
+    varies : bool
+    """
+    quartiles = weighted_quantile(column[:, None], (0.25, 0.5, 0.75), weight)[:, 0]
+    lower, center, upper = quartiles
+    scale = (upper - lower) / _QUARTILES
+    if not np.isfinite(scale):
+        scale = upper / _QUARTILES - lower / _QUARTILES
+    if not scale > 0:
+        scale = _deviation(column, center, weight)
+    # The largest value may be a sentinel, beside which all others are rounding errors.
+    return center, scale, scale > _ROUNDING * np.abs(quartiles).max()
+
+
+def _deviation(column, center, weight):
+    present = ~np.isnan(column)
+    deviation = np.where(present, column - center, 0.0)
+    differs = deviation != 0.0
+    if not differs.any():
+        return 0.0
+    # Finite, also where a difference overflows.
+    size = np.minimum(np.abs(deviation), np.finfo(float).max)
+    typical = weighted_quantile(size[differs, None], [0.5], weight[differs])[0, 0]
+    farthest = np.minimum(_FAR * typical, np.finfo(float).max)
+    deviation = np.clip(deviation, -farthest, farthest)
+    # Squares of what is very large or small would leave the range.
+    unit = 1.0 if 1e-100 < typical < 1e100 else typical
+    deviation = deviation / unit
+    deviation -= present * (weight @ deviation / (weight @ present))
+    return unit * np.sqrt(weight @ deviation**2 / (weight @ present))
