@@ -49,7 +49,7 @@ class PixelNetwork(WithoutSkip):
     def fit(self, X, y):
         """Fit; images are encoded once, or small networks would wait for that."""
         with (
-            mock.patch.object(_encoding, "_center_and_scale", _one_scale),
+            mock.patch.object(_encoding, "center_and_scale", _one_scale),
             mock.patch.object(_table_inputs, "_MAX_BYTES", _MAX_BYTES),
         ):
             return super().fit(X, y)

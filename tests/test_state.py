@@ -101,10 +101,10 @@ def test_a_prediction_under_way_is_that_of_one_fit(method, moons, monkeypatch):
     expected = getattr(model, method)(X)
     transform = type(model._encoder).transform
 
-    def transform_while_refitted(encoder, columns):
+    def transform_while_refitted(encoder, *args):
         monkeypatch.undo()
         model.fit(np.c_[X, X], np.array(["a", "b", "c"])[np.arange(len(y)) % 3])
-        return transform(encoder, columns)
+        return transform(encoder, *args)
 
     monkeypatch.setattr(type(model._encoder), "transform", transform_while_refitted)
     np.testing.assert_array_equal(getattr(model, method)(X), expected)
