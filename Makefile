@@ -6,12 +6,13 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 ARGS ?=
 
-.PHONY: help test lint pima tabular ordinal speed ablation gallery agreement tail-ratio
+.PHONY: help test test-oldest lint pima tabular ordinal speed ablation gallery agreement tail-ratio
 .PHONY: monitor onnx cold-start claims reviews sentiment-stream cifar10c mnist sst5
 .PHONY: sst5-finetune regularizers clean
 
 help:
 	@echo "make test      run the tests, doctests and README examples"
+	@echo "make test-oldest the core tests with the oldest versions that are allowed"
 	@echo "make lint      check style and formatting"
 	@echo "make pima      the Pima comparison, 7 minutes on two cores"
 	@echo "make tabular   52 data sets of CR_SKLEARN_DATA, an hour on two cores"
@@ -61,6 +62,20 @@ $(VENV)/.papers: benchmarks/encoders.txt $(VENV)/.benchmarks
 # One thread for each test process: their thread pools would fight for the cores.
 test: $(VENV)/.dev
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto $(ARGS)
+
+OLDEST := .venv-oldest
+CORE_TESTS := $(addprefix tests/test_, $(addsuffix .py, bad_input classifier common_checks \
+	cumulative_link encoding inference isolation kinds metrics nn odd_tables partial_fit \
+	selection state table_inputs training))
+
+test-oldest: constraints-oldest.txt pyproject.toml
+	test -x $(OLDEST)/bin/python || $(PYTHON) -m venv $(OLDEST)
+	$(OLDEST)/bin/python -m pip install --quiet --disable-pip-version-check \
+		-c constraints.txt torch
+	$(OLDEST)/bin/python -m pip install --quiet --disable-pip-version-check \
+		-c constraints.txt -c constraints-oldest.txt \
+		-e . pandas polars pyarrow pytest pytest-xdist
+	OMP_NUM_THREADS=1 $(OLDEST)/bin/python -m pytest -n auto $(ARGS) $(CORE_TESTS)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -137,4 +152,4 @@ regularizers: $(VENV)/.papers
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.regularizers $(ARGS)
 
 clean:
-	rm -rf $(VENV)
+	rm -rf $(VENV) $(OLDEST)

@@ -239,8 +239,9 @@ class _Columns:
         values = np.asarray(self._values(feature))
         if values.dtype.kind in "fiub":
             return values
-        values = values.astype(object) if values.dtype.kind in "mM" else values
-        values = as_objects(values.tolist()) if values.dtype != object else values
+        if values.dtype.kind in "mM":
+            self._refuse(feature, "date")
+        values = values.astype(object)
         for kind in kinds_of(values) & ADVICE.keys():
             self._refuse(feature, kind)
         try:

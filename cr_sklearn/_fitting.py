@@ -365,9 +365,9 @@ class FitMixin(AutomaticMixin):
         validation = None
         if self.early_stopping:
             # As long as the others, with NaN for epochs without such rows.
+            n_before = len(self.loss_curve_) - len(history.loss)
             before = getattr(earlier, "validation_loss_curve_", None)
-            before = before or [np.nan] * len(getattr(earlier, "loss_curve_", []))
-            validation = [*before, *history.validation_loss]
+            validation = [*(before or [np.nan] * n_before), *history.validation_loss]
             validation += [np.nan] * (len(self.loss_curve_) - len(validation))
         self.validation_loss_curve_ = validation
         self.n_iter_ = len(self.loss_curve_)

@@ -321,6 +321,18 @@ def test_partial_fit_knows_classes_that_a_batch_lacks(moons):
     assert model.predict_proba(X).shape == (200, 3)
 
 
+def test_curves_have_an_entry_for_every_epoch(moons):
+    """They are drawn over one axis, also when training goes on."""
+    model = small(warm_start=True, max_iter=3).fit(*moons)
+    model.set_params(early_stopping=True).fit(*moons)
+    model.partial_fit(*moons)
+    curves = model.loss_curve_, model.dreg_curve_, model.validation_loss_curve_
+    assert {len(curve) for curve in curves} == {model.n_iter_} == {7}
+    assert np.isnan(model.validation_loss_curve_).tolist() == [True] * 3 + [
+        False
+    ] * 3 + [True]
+
+
 def test_early_stopping_uses_rows_of_its_own(moons):
     """Stopping by the training loss would never stop an overfit."""
     X, y = moons

@@ -383,3 +383,74 @@ def test_bad_columns_are_named(X, params, error, message):
     """In a table of eighty columns, "could not convert" alone is useless."""
     with pytest.raises(error, match=message):
         encode(X, **params)
+
+
+FAR_VALUES = {
+    "smallest integer": (np.iinfo("int64").min, 1),
+    "fill value": (9.97e36, 30),
+    "largest float32": (3.4e38, 30),
+    "sentinel": (-1e12, 100),
+}
+
+
+@pytest.mark.parametrize("value, n_rows", FAR_VALUES.values(), ids=FAR_VALUES)
+def test_far_values_do_not_remove_a_column(value, n_rows):
+    """What is far out says nothing about the bulk."""
+    x = np.random.default_rng(0).normal(size=(1000, 1))
+    x[:n_rows] = value
+    encoder = TabularEncoder().fit(read_columns(x), np.ones(1000))
+    assert 0.8 < encoder.scale_[0] < 1.3
+    _, standardised = encoder.transform(read_columns(x))
+    slopes = encoder.standardised_jacobian(
+        np.ones((1000, 1, encoder.n_encoded_)), standardised
+    )
+    assert np.isfinite(slopes).all()
+    assert (np.abs(slopes[n_rows:]) > 0.1).all()
+
+
+def test_rounding_errors_are_a_constant_and_log_normal_columns_are_not():
+    """Both have values that are small beside the largest one."""
+    rng = np.random.default_rng(0)
+    x = np.c_[1e9 + 1e-7 * rng.normal(size=1000), np.exp(20 * rng.normal(size=1000))]
+    encoder = TabularEncoder().fit(read_columns(x), np.ones(1000))
+    assert encoder.numeric_features_.tolist() == [1]
+
+
+def test_a_sentinel_does_not_stretch_a_column_of_zeros():
+    """Four fifths of zeros have no quartiles to go by."""
+    rng = np.random.default_rng(0)
+    x = np.where(np.arange(1000) % 5, 0.0, rng.normal(size=1000))
+    scales = []
+    for far in (x[0], 1e12):
+        x[0] = far
+        encoder = TabularEncoder().fit(read_columns(x[:, None]), np.ones(1000))
+        scales.append(encoder.scale_[0])
+    assert scales[0] == pytest.approx(x[1:].std(), rel=0.02)
+    assert scales[1] < 2 * scales[0]
+
+
+def test_weights_are_counts_in_every_scale():
+    """Also where the standard deviation stands in for the quartiles."""
+    rng = np.random.default_rng(0)
+    x = np.where(np.arange(60) % 5, 0.0, rng.standard_cauchy(size=60))[:, None]
+    weight = rng.integers(1, 4, 60)
+    one = TabularEncoder().fit(read_columns(x), weight.astype(float))
+    rows = np.repeat(x, weight, axis=0)
+    two = TabularEncoder().fit(read_columns(rows), np.ones(len(rows)))
+    np.testing.assert_allclose(one.scale_, two.scale_)
+    np.testing.assert_allclose(one.center_, two.center_)
+
+
+def test_spreads_that_overflow_are_finite_or_refused():
+    """A sensitivity of inf would be the end of every mean."""
+    x = np.random.default_rng(0).normal(size=(300, 1))
+    x[::3] = 8e307
+    encoder = TabularEncoder().fit(read_columns(x), np.ones(300))
+    _, standardised = encoder.transform(read_columns(x))
+    slopes = encoder.standardised_jacobian(
+        np.ones((300, 1, encoder.n_encoded_)), standardised
+    )
+    assert np.isfinite(slopes).all()
+    x[::3], x[1::3] = 1.7e308, -1.7e308
+    with pytest.raises(ValueError, match=r"Column 0 .* spread overflows.*NaN"):
+        TabularEncoder().fit(read_columns(x), np.ones(300))

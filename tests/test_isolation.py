@@ -6,6 +6,7 @@ import subprocess
 import sys
 import warnings
 
+import joblib
 import numpy as np
 import pytest
 import torch
@@ -75,3 +76,95 @@ def test_import_does_not_load_torch(statement):
     """Torch takes seconds to import; reading --help must not."""
     code = f"{statement}; import sys; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def fitted(X, y, **given):
+    return ChainzRuleClassifier(**{"max_iter": 3, "random_state": 0, **given}).fit(X, y)
+
+
+SETTINGS = {
+    "no_grad": torch.no_grad,
+    "inference_mode": torch.inference_mode,
+    "default device": lambda: torch.device("meta"),
+    "autocast": lambda: torch.autocast("cpu"),
+}
+
+
+@pytest.mark.parametrize("setting", SETTINGS.values(), ids=SETTINGS)
+def test_a_fit_does_not_depend_on_torchs_settings_around_it(setting, moons):
+    """Notebooks set them for other models."""
+    X, y = moons
+    expected = fitted(X, y).predict_proba(X)
+    with setting():
+        model = fitted(X, y)
+    np.testing.assert_array_equal(model.predict_proba(X), expected)
+
+
+def test_a_fit_does_not_depend_on_torchs_default_dtype(moons):
+    """Random numbers of another dtype are other ones."""
+    X, y = moons
+    expected = fitted(X, y, dropout=0.3).predict_proba(X)
+    torch.set_default_dtype(torch.float64)
+    try:
+        model = fitted(X, y, dropout=0.3)
+    finally:
+        torch.set_default_dtype(torch.float32)
+    np.testing.assert_array_equal(model.predict_proba(X), expected)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+def test_a_fit_in_a_forked_child_ends():
+    """Servers load models, then fork; threads of torch do not come along."""
+    code = """
+import os, numpy as np, torch
+from cr_sklearn import ChainzRuleClassifier
+
+torch.set_num_threads(2)
+torch.ones(1000, 1000) @ torch.ones(1000, 1000)
+X = np.random.default_rng(0).normal(size=(200, 3))
+model = ChainzRuleClassifier(max_iter=3, random_state=0)
+expected = model.fit(X, X[:, 0] > 0).predict_proba(X)
+child = os.fork()
+if child == 0:
+    same = (model.fit(X, X[:, 0] > 0).predict_proba(X) == expected).all()
+    os._exit(0 if same and torch.get_num_threads() == 2 else 1)
+assert os.waitpid(child, 0)[1] == 0
+"""
+    environment = {k: v for k, v in os.environ.items() if k != "OMP_NUM_THREADS"}
+    subprocess.run(
+        [sys.executable, "-c", code], check=True, timeout=120, env=environment
+    )
+
+
+SCALARS = {
+    "batch_size_predict": np.uint8(50),
+    "batch_size": np.uint16(32),
+    "max_iter": np.uint8(3),
+    "n_bins": np.uint8(200),
+    "cv": np.uint8(3),
+    "hidden_layer_sizes": np.uint8(200),
+    "learning_rate_init": np.float16(0.02),
+    "early_stopping": np.True_,
+    "dropout": np.float32(0.25),
+}
+
+
+@pytest.mark.parametrize("name, value", SCALARS.items(), ids=SCALARS)
+def test_numpy_scalars_are_the_numbers_they_hold(name, value, moons):
+    """Grids come from np.arange; small integers overflow where Python's do not."""
+    X, y = moons
+    given, plain = fitted(X, y, **{name: value}), fitted(X, y, **{name: value.item()})
+    many = np.tile(X, (3, 1))
+    np.testing.assert_array_equal(given.predict_proba(many), plain.predict_proba(many))
+    assert given.get_params()[name] is value
+
+
+def test_a_model_of_a_mapped_file_trains_on(moons, tmp_path):
+    """Its arrays can't be written to; torch would warn of it."""
+    X, y = np.repeat(moons[0], 30, axis=1), moons[1]
+    model = ChainzRuleClassifier(warm_start=True, max_iter=2, random_state=0)
+    joblib.dump(model.partial_fit(X, y, classes=[0, 1]), tmp_path / "model")
+    loaded = joblib.load(tmp_path / "model", mmap_mode="r")
+    loaded.partial_fit(X, y)
+    loaded.fit(X, y)
+    assert loaded.n_iter_ == 4

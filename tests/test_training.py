@@ -271,6 +271,12 @@ def test_a_diverging_loss_raises_and_names_the_parameters():
         train([3], learning_rate_init=1e60)
 
 
+def test_a_gram_matrix_that_overflows_is_a_divergence_too():
+    """Torch would speak of a leading minor."""
+    with pytest.raises(NonFiniteLossError, match="Lower learning_rate_init"):
+        train([3], learning_rate_init=1e60, dreg_stream="exact", hidden=(2,))
+
+
 class _Interrupt:
     """Progress that presses Ctrl-C at the end of an epoch."""
 
