@@ -9,7 +9,6 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_scalar, column_or_1d
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import (
-    _check_sample_weight,
     check_consistent_length,
     check_is_fitted,
     validate_data,
@@ -20,7 +19,7 @@ from cr_sklearn._columns import ArrayColumns, read_columns
 from cr_sklearn._fitting import FitMixin, TrainingInterrupted
 from cr_sklearn._inference import FittedNetwork, tail_ratio
 from cr_sklearn._levels import SeenLevels
-from cr_sklearn._rows import TrainingRows
+from cr_sklearn._rows import TrainingRows, checked_weight
 
 # Encoded values in a batch of rows to predict (4 MB).
 _BATCH_VALUES = 2**19
@@ -249,20 +248,7 @@ class BaseChainzRule(FitMixin, CallbackSupportMixin, BaseEstimator, metaclass=AB
         if groups is not None:
             groups = column_or_1d(groups)
         check_consistent_length(columns.native, y, groups)
-        weight = _check_sample_weight(
-            sample_weight, np.empty(columns.n_rows), dtype=np.float64
-        )
-        if (weight < 0).any():
-            raise ValueError(
-                "Negative values in sample_weight: the smallest is "
-                f"{weight.min():g}. Weights must be >= 0."
-            )
-        if not weight.any():  # scikit-learn < 1.9 lets this pass
-            raise ValueError(
-                "Sample weights must contain at least one non-zero number."
-            )
-        # A row of weight zero must count as absent: in the encoding, the batches, the
-        # folds and the set of classes.
+        weight = checked_weight(sample_weight, columns.n_rows)
         n_given = len(weight)
         rows = TrainingRows(columns, y, weight, groups, np.arange(n_given), n_given)
         return rows.with_weight()

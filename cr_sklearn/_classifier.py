@@ -286,19 +286,22 @@ class ChainzRuleClassifier(LabelledChainzRule):
     def _output_layer(self, target, weight, n_classes):
         return {"n_outputs": 1 if n_classes == 2 else n_classes}
 
+    def _constant_outputs(self):
+        return np.zeros((1, 1))
+
     def _make_criterion(self):
         from cr_sklearn.nn import CrossEntropy
 
         return CrossEntropy()
 
     def _probabilities(self, outputs):
-        if outputs.shape[1] == 1:
+        if len(self.classes_) == 2:
             return expit(np.concatenate([-outputs, outputs], axis=1))
         return softmax(outputs, axis=1)
 
     def _probability_jacobian(self, outputs, jacobian):
         probabilities = self._probabilities(outputs)
-        if outputs.shape[1] == 1:
+        if len(self.classes_) == 2:
             jacobian = np.concatenate([-jacobian, jacobian], axis=1)
             return probabilities.prod(axis=1)[:, None, None] * jacobian
         mean = np.einsum("nk,nki->ni", probabilities, jacobian)

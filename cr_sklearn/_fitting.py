@@ -14,8 +14,10 @@ from cr_sklearn._automatic import AutomaticMixin
 from cr_sklearn._callbacks import FitProgress
 from cr_sklearn._copies import original_rows
 from cr_sklearn._encoding import TabularEncoder
+from cr_sklearn._inference import FittedNetwork
 from cr_sklearn._rows import TrainingPart
 from cr_sklearn._sample import RowSample, move_weights
+from cr_sklearn._settings import TrainingHistory
 
 # The process that imported this; a copy made by fork is another.
 _PROCESS = os.getpid()
@@ -57,6 +59,10 @@ class FitMixin(AutomaticMixin):
     @abstractmethod
     def _output_layer(self, target, weight, n_classes):
         """``n_outputs``, and ``thresholds`` if there are any, of the network."""
+
+    @abstractmethod
+    def _constant_outputs(self):
+        """Outputs (1, n) of the only class."""
 
     @abstractmethod
     def _make_criterion(self):
@@ -171,9 +177,7 @@ class FitMixin(AutomaticMixin):
             )
 
         def finish(history):
-            # Networks that went on have seen the rows that were held out from them.
-            for name in ("dreg_path_", "oof_score_"):
-                self.__dict__.pop(name, None)
+            self._forget_held_out()
             self._is_chosen = bool(search) or (go_on and self._is_chosen)
             for name, value in fitted_attributes().items():
                 setattr(self, name, value)
@@ -206,6 +210,28 @@ class FitMixin(AutomaticMixin):
             promising=promising,
             finish=finish,
         )
+
+    def _store_constant(self, rows):
+        """Store a network of zeros, which answers the only class that there is."""
+        self._encoder = TabularEncoder(self.categorical_features, self.n_bins)
+        self._encoder.fit(rows.columns, rows.weight)
+        self._network = FittedNetwork(
+            coefs=[],
+            intercepts=[self._constant_outputs()],
+            skip_coef=np.zeros((1, self._encoder.n_encoded_, 1)),
+            polynomial_coefs=[],
+            activation=self.activation,
+            member_weights=np.ones(1),
+        ).folded()
+        self._strengths, self.dreg_strength_ = np.zeros(1), 0.0
+        self._is_chosen, self._sample, self._optimizer_state = False, None, None
+        self._forget_held_out()
+        self._store_history(TrainingHistory(), go_on=False)
+
+    def _forget_held_out(self):
+        """Drop what rows held out from other networks told."""
+        for name in ("dreg_path_", "oof_score_"):
+            self.__dict__.pop(name, None)
 
     @by_own_settings
     def _train(self, prepared):

@@ -1,17 +1,17 @@
 """Labels in and out: what estimators of classes share."""
 
+import warnings
 from abc import abstractmethod
 
-import narwhals.stable.v2 as nw
 import numpy as np
 from sklearn.base import ClassifierMixin, _fit_context
-from sklearn.utils import assert_all_finite, column_or_1d, compute_class_weight
+from sklearn.utils import compute_class_weight
 from sklearn.utils._param_validation import StrOptions
-from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_consistent_length
 
 from cr_sklearn._base import BaseChainzRule, of_one_fit, published_at_once
 from cr_sklearn._callbacks import with_callbacks
-from cr_sklearn._kinds import is_missing
+from cr_sklearn._targets import read_target
 
 
 class LabelledChainzRule(ClassifierMixin, BaseChainzRule):
@@ -25,15 +25,15 @@ class LabelledChainzRule(ClassifierMixin, BaseChainzRule):
         "class_weight": [dict, StrOptions({"balanced"}), None],
     }
 
-    def _order_labels(self, classes, y):
+    def _order_labels(self, classes, order):
         """Labels in the order of their codes.
 
         Parameters
         ----------
         classes : ndarray of shape (n_classes,)
             Sorted.
-        y : array-like
-            As the user gave it: its type may know an order.
+        order : list or None
+            All labels from lowest to highest, where the type of y declares it.
         """
         return classes
 
@@ -81,10 +81,16 @@ class LabelledChainzRule(ClassifierMixin, BaseChainzRule):
         TypeError
             If X is sparse, or a column mixes types.
         ValueError
-            If a parameter or the data is invalid, if there is only one class, or if
-            the training diverges. The estimator is then as it was before.
+            If a parameter or the data is invalid, or if the training diverges. The
+            estimator is then as it was before.
+
+        Warns
+        -----
+        UserWarning
+            If there is only one class, which every prediction will be.
         """
-        return self._train(self._prepare_fit(X, y, sample_weight, groups))
+        prepared = self._prepare_fit(X, y, sample_weight, groups)
+        return self if prepared is None else self._train(prepared)
 
     @published_at_once
     @with_callbacks
@@ -112,8 +118,8 @@ class LabelledChainzRule(ClassifierMixin, BaseChainzRule):
         """
         first = not hasattr(self, "_network")
         user_data = {"X": X, "y": y, "sample_weight": sample_weight}
-        labels = self._validate_labels(y)
-        rows = self._validate_rows(X, labels, sample_weight, reset=first)
+        target = self._validate_labels(y)
+        rows = self._validate_rows(X, target.values, sample_weight, reset=first)
         known = self._check_classes(classes, first)
         unknown = np.setdiff1d(rows.y, known)
         if unknown.size:
@@ -123,7 +129,7 @@ class LabelledChainzRule(ClassifierMixin, BaseChainzRule):
             )
         if first:
             self._optimizer_state = None
-        labels = self._order_labels(known, y) if first else self._labels
+        labels = self._order_labels(known, target.order) if first else self._labels
         return self._train(self._prepare_labels(rows, labels, user_data, "partial_fit"))
 
     @of_one_fit
@@ -164,6 +170,25 @@ class LabelledChainzRule(ClassifierMixin, BaseChainzRule):
         """
         return self._from_outputs(X, self._probabilities, return_sensitivity)
 
+    def score(self, X, y, sample_weight=None):
+        """Accuracy of the predictions.
+
+        Parameters
+        ----------
+        X : array-like or dataframe of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,)
+            True labels, of any type that ``fit`` takes.
+        sample_weight : array-like of shape (n_samples,), default=None
+
+        Returns
+        -------
+        score : float
+            In [0, 1].
+        """
+        true, predicted = read_target(y).values, self.predict(X)
+        check_consistent_length(predicted, true, sample_weight)
+        return float(np.average(true == predicted, weights=sample_weight))
+
     def predict_log_proba(self, X):
         """Logarithms of the class probabilities.
 
@@ -187,25 +212,31 @@ class LabelledChainzRule(ClassifierMixin, BaseChainzRule):
         return tags
 
     def _prepare_fit(self, X, y, sample_weight=None, groups=None):
-        """Everything that :meth:`fit` does before its networks train."""
+        """Do what :meth:`fit` does before its networks train; None if none will."""
         mode = "warm_start" if self.warm_start and hasattr(self, "_network") else "fit"
         user_data = {"X": X, "y": y, "sample_weight": sample_weight}
-        labels = self._validate_labels(y)
+        target = self._validate_labels(y)
         rows = self._validate_rows(
-            X, labels, sample_weight, groups, reset=mode == "fit"
+            X, target.values, sample_weight, groups, reset=mode == "fit"
         )
         classes = np.unique(rows.y)
-        if len(classes) < 2:
-            raise ValueError(
-                "At least 2 classes are needed among the rows with a positive "
-                f"weight, but y contains 1 class: {classes.tolist()}."
-            )
-        labels = self._order_labels(classes, y)
+        labels = self._order_labels(classes, target.order)
         if mode == "warm_start" and not np.array_equal(labels, self._labels):
             raise ValueError(
                 f"warm_start=True needs the classes of the earlier fit, "
                 f"{self._labels.tolist()}, but y contains {labels.tolist()}."
             )
+        if len(classes) == 1:
+            warnings.warn(
+                f"y contains one class, {classes.tolist()[0]!r}, among the rows with a "
+                "positive weight: every prediction will be that. Give rows of another "
+                "class if this is not meant.",
+                UserWarning,
+                stacklevel=2,
+            )
+            self._store_labels(labels)
+            self._store_constant(rows)
+            return None
         return self._prepare_labels(rows, labels, user_data, mode)
 
     def _validate_labels(self, y):
@@ -214,19 +245,7 @@ class LabelledChainzRule(ClassifierMixin, BaseChainzRule):
                 f"{type(self).__name__} requires y to be passed, but the target y is "
                 "None."
             )
-        y = column_or_1d(y, warn=True)
-        if y.dtype.kind == "f":
-            assert_all_finite(y, input_name="y")
-        elif y.dtype.kind == "O" and (missing := is_missing(y)).any():
-            raise ValueError(
-                "Input y contains missing values, the first in row "
-                f"{missing.argmax()}. Drop these rows."
-            )
-        self._check_label_type(y)
-        return y
-
-    def _check_label_type(self, y):
-        check_classification_targets(y)
+        return read_target(y)
 
     def _check_classes(self, classes, first):
         if classes is None:
@@ -235,7 +254,7 @@ class LabelledChainzRule(ClassifierMixin, BaseChainzRule):
                     "classes must be passed on the first call to partial_fit."
                 )
             return self.classes_
-        classes = np.unique(column_or_1d(classes))
+        classes = np.unique(read_target(classes, "classes").values)
         if first:
             if len(classes) < 2:
                 raise ValueError(
@@ -271,46 +290,19 @@ class LabelledChainzRule(ClassifierMixin, BaseChainzRule):
             # By weighted counts, so that a weight of 2 still equals the row twice.
             counts = np.bincount(target, weights=weight, minlength=len(labels))
             return weight.sum() / (len(labels) * np.where(counts > 0, counts, np.inf))
-        return compute_class_weight(self.class_weight, classes=labels, y=y)
+        weights = compute_class_weight(self.class_weight, classes=labels, y=y)
+        wrong = ~(np.isfinite(weights) & (weights >= 0.0))
+        if wrong.any():
+            raise ValueError(
+                "Weights in class_weight must be finite and >= 0, got "
+                f"{weights[wrong][0]:g} for class {labels[wrong].tolist()[0]!r}."
+            )
+        return weights
 
 
 def _codes(labels, y):
     by_label = np.argsort(labels)
     return by_label[np.searchsorted(labels, y, sorter=by_label)]
-
-
-def declared_order(y):
-    """Categories of an ordered pandas Categorical or polars Enum, in their order.
-
-    Unused ones are among them. None where the type of ``y`` knows no order.
-    """
-    dtype = getattr(y, "dtype", None)
-    if getattr(dtype, "ordered", False):  # of a pandas Series or Categorical
-        return list(dtype.categories)
-    series = nw.from_native(y, series_only=True, pass_through=True)
-    if isinstance(series, nw.Series) and series.dtype == nw.Enum:
-        return list(series.dtype.categories)
-    return None
-
-
-def checked_order(categories):
-    """Categories as a list, if they are at least 2 and all different.
-
-    Raises
-    ------
-    ValueError
-    """
-    # Arrays as lists of Python's own types, which are readable in messages.
-    order = getattr(categories, "tolist", lambda: list(categories))()
-    try:
-        repeated = len(set(order)) < len(order)
-    except TypeError:  # lists in it
-        repeated = True
-    if repeated or len(order) < 2:
-        raise ValueError(
-            f"categories must hold at least 2 different labels, got {order!r}."
-        )
-    return order
 
 
 def is_numeric(labels):

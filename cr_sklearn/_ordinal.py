@@ -12,12 +12,8 @@ from cr_sklearn._cumulative import (
     margins_shift,
     thresholds_of,
 )
-from cr_sklearn._labels import (
-    LabelledChainzRule,
-    checked_order,
-    declared_order,
-    is_numeric,
-)
+from cr_sklearn._labels import LabelledChainzRule, is_numeric
+from cr_sklearn._targets import checked_order
 
 # Thresholds start where half of the rows have their own frequencies of the classes and
 # half have equal ones, so that classes without rows have a start as well; and twice as
@@ -84,9 +80,10 @@ class ChainzRuleOrdinalRegressor(LabelledChainzRule):
         takes the order of an ordered pandas Categorical or polars Enum; the order of
         other labels is never guessed. Labels without rows are left out. Tools that
         re-code labels (BaggingClassifier, VotingClassifier, StackingClassifier,
-        cross_val_predict of probabilities) do it in alphabetical order, of which "auto"
-        can't know: with them, encode y by rank, 0, 1, ..., beforehand. Given
-        ``categories`` turn the mistake into an error.
+        CalibratedClassifierCV with method="temperature", cross_val_predict of
+        probabilities, imbalanced-learn's BalancedBaggingClassifier) do it in
+        alphabetical order, of which "auto" can't know: with them, encode y by rank,
+        0, 1, ..., beforehand. Given ``categories`` turn the mistake into an error.
     predict_rule : {"median", "argmax", "mean"}, default="median"
         What ``predict`` returns: the lowest class with at least half of the probability
         up to it, which has the least expected distance in ranks; the most probable
@@ -424,12 +421,13 @@ class ChainzRuleOrdinalRegressor(LabelledChainzRule):
         latent : ndarray of shape (n_samples,)
             Rises with the rank. :meth:`jacobian` is its derivative.
         """
-        return self._outputs(X)[:, 0] + self.thresholds_[0]
+        margins = self._outputs(X)
+        if not len(self.thresholds_):  # of one class
+            return np.zeros(len(margins))
+        return margins[:, 0] + self.thresholds_[0]
 
-    def _order_labels(self, classes, y):
-        if isinstance(self.categories, str):
-            order = declared_order(y)
-        else:
+    def _order_labels(self, classes, order):
+        if not isinstance(self.categories, str):
             order = checked_order(self.categories)
         if order is None:
             if is_numeric(classes):
@@ -448,8 +446,10 @@ class ChainzRuleOrdinalRegressor(LabelledChainzRule):
             if classes.dtype.kind in "iu" and classes.max() < len(order):
                 message += (
                     " If scikit-learn has re-coded the labels by their alphabetical "
-                    "order, as BaggingClassifier, VotingClassifier, StackingClassifier "
-                    "and cross_val_predict of probabilities do, encode y by rank "
+                    "order, as BaggingClassifier, VotingClassifier, "
+                    "StackingClassifier, CalibratedClassifierCV with temperature, "
+                    "cross_val_predict of probabilities and "
+                    "BalancedBaggingClassifier do, encode y by rank "
                     'beforehand, 0 for the lowest, and leave categories="auto".'
                 )
             raise ValueError(message)
@@ -465,21 +465,14 @@ class ChainzRuleOrdinalRegressor(LabelledChainzRule):
     def _labels(self):
         return self.categories_
 
-    def _check_label_type(self, y):
-        if y.dtype.kind == "f" and (y % 1 != 0).any():
-            raise ValueError(
-                "Unknown label type: continuous. y contains numbers that are not "
-                f"integers, such as {y[y % 1 != 0][0]:g}. Ordinal regression needs "
-                "classes: bin y, for example with pandas.cut(y, 5, labels=False), or "
-                "give ranks of a few values: numpy.unique(y, return_inverse=True)[1]."
-            )
-        super()._check_label_type(y)
-
     def _output_layer(self, target, weight, n_classes):
         shares = np.bincount(target, weights=weight, minlength=n_classes) / weight.sum()
         shares = (1.0 - _UNIFORM) * shares + _UNIFORM / n_classes
         thresholds = _SPREAD * thresholds_of(self.link, shares)
         return {"n_outputs": 1, "thresholds": thresholds}
+
+    def _constant_outputs(self):
+        return np.zeros((1, 0))
 
     def _make_criterion(self):
         from cr_sklearn.nn import CumulativeLink

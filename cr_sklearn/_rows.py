@@ -3,6 +3,26 @@
 from typing import Any, NamedTuple
 
 import numpy as np
+from sklearn.utils.validation import _check_sample_weight
+
+
+def checked_weight(sample_weight, n_rows):
+    """Sample weights, as float64 and one for each row.
+
+    Raises
+    ------
+    ValueError
+        If they are of another number, not finite, negative, or all zero.
+    """
+    weight = _check_sample_weight(sample_weight, np.empty(n_rows), dtype=np.float64)
+    if (weight < 0).any():
+        raise ValueError(
+            f"Negative values in sample_weight: the smallest is {weight.min():g}. "
+            "Weights must be >= 0."
+        )
+    if not weight.any():  # scikit-learn < 1.9 lets this pass
+        raise ValueError("Sample weights must contain at least one non-zero number.")
+    return weight
 
 
 class TrainingRows(NamedTuple):

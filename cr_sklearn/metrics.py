@@ -1,8 +1,13 @@
 """Scores for ordered classes, usable as ``scoring=``."""
 
 import numpy as np
+from sklearn import get_config
+from sklearn.utils.metadata_routing import MetadataRequest
+from sklearn.utils.validation import check_consistent_length
 
-from cr_sklearn._labels import checked_order, declared_order, is_numeric
+from cr_sklearn._labels import is_numeric
+from cr_sklearn._rows import checked_weight
+from cr_sklearn._targets import checked_order, read_target
 
 
 def ordinal_scorer(metric, *, categories=None):
@@ -79,10 +84,42 @@ class OrdinalScorer:
             raise ValueError(f"metric must be one of {list(_METRICS)}, got {metric!r}.")
         self.metric = metric
         self.categories = None if categories is None else checked_order(categories)
+        self._request = MetadataRequest(owner=self)
+        self._request.score.add_request(param="sample_weight", alias=None)
 
     def __repr__(self):
         given = "" if self.categories is None else f", categories={self.categories!r}"
         return f"ordinal_scorer({self.metric!r}{given})"
+
+    def set_score_request(self, *, sample_weight):
+        """Say whether cross-validation hands on weights, with metadata routing.
+
+        Parameters
+        ----------
+        sample_weight : bool, str or None
+            True asks for ``sample_weight``, a string for weights of that name. False
+            ignores them; None, as it is at first, makes it an error to give them.
+
+        Returns
+        -------
+        self : OrdinalScorer
+        """
+        if not get_config()["enable_metadata_routing"]:
+            raise RuntimeError(
+                "set_score_request needs metadata routing: "
+                "sklearn.set_config(enable_metadata_routing=True)."
+            )
+        self._request.score.add_request(param="sample_weight", alias=sample_weight)
+        return self
+
+    def get_metadata_routing(self):
+        """Return what is asked for, for scikit-learn's routing.
+
+        Returns
+        -------
+        routing : MetadataRequest
+        """
+        return self._request
 
     def __call__(self, estimator, X, y, sample_weight=None):
         """Score a fitted estimator.
@@ -98,22 +135,40 @@ class OrdinalScorer:
         Returns
         -------
         score : float
+
+        Raises
+        ------
+        ValueError
+            If X, y, weights or predictions are of different lengths, weights are
+            negative, not finite or all zero, or predictions are no classes.
         """
-        true, classes = np.asarray(y), np.asarray(estimator.classes_)
-        order = self._order(estimator, y, true, classes)
+        true, declared = read_target(y)
+        check_consistent_length(X, true)
+        weight = checked_weight(sample_weight, len(true))
+        classes = np.asarray(estimator.classes_)
+        order = self._order(estimator, declared, true, classes)
         rank = {label: position for position, label in enumerate(order)}
-        if sample_weight is None:
-            sample_weight = np.ones(len(true))
         score, by_probability = _METRICS[self.metric]
         if by_probability:
             predicted = np.zeros((len(true), len(order)))
             columns = _ranks(classes, rank, "estimator.classes_")
-            predicted[:, columns] = estimator.predict_proba(X)
+            probabilities = np.asarray(estimator.predict_proba(X))
+            if probabilities.shape != (len(true), len(classes)):
+                raise ValueError(
+                    f"predict_proba(X) has shape {probabilities.shape} for {len(true)} "
+                    f"rows and {len(classes)} classes."
+                )
+            predicted[:, columns] = probabilities
         else:
-            predicted = _ranks(np.asarray(estimator.predict(X)), rank, "predict(X)")
-        return float(score(_ranks(true, rank, "y"), predicted, sample_weight))
+            labels = np.asarray(estimator.predict(X))
+            if labels.ndim == 2 and labels.shape[1] == 1:  # as of CatBoost
+                labels = labels[:, 0]
+            labels = read_target(labels, "predict(X)").values
+            check_consistent_length(labels, true)
+            predicted = _ranks(labels, rank, "predict(X)")
+        return float(score(_ranks(true, rank, "y"), predicted, weight))
 
-    def _order(self, estimator, y, true, classes):
+    def _order(self, estimator, declared, true, classes):
         """All labels from lowest to highest."""
         if self.categories is not None:
             return self.categories
@@ -122,7 +177,6 @@ class OrdinalScorer:
         if fitted is not None and seen <= set(fitted):
             return fitted
         # A test fold may bring a class that the estimator has not seen.
-        declared = declared_order(y)
         if declared is not None and seen <= set(declared):
             return [label for label in declared if label in seen]
         if (

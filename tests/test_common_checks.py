@@ -25,6 +25,7 @@ def expected_failed_checks(estimator):
     return UNAVOIDABLE.get(type(estimator).__name__, {})
 
 
+@pytest.mark.filterwarnings("ignore:y contains one class:UserWarning")
 @parametrize_with_checks(ESTIMATORS, expected_failed_checks=expected_failed_checks)
 def test_common_check(estimator, check):
     """Meta-estimators rely on each of these."""

@@ -473,12 +473,6 @@ BAD_LABELS = {
         "order of the labels.*is not known",
     ),
     "not integers": (np.linspace(0, 1, 200), {}, r"not integers, such as 0\.005.*bin"),
-    "one class": (np.ones(200), {}, r"y contains 1 class: \[1.0\]"),
-    "one level left": (
-        pd.Series(pd.Categorical(["b"] * 200, ["a", "b"], ordered=True)),
-        {},
-        r"y contains 1 class: \['b'\]",
-    ),
     "outside categories": (
         np.array(["a", "c"] * 100),
         {"categories": ["a", "b"]},

@@ -46,8 +46,9 @@ def to_onnx(estimator, path=None, *, sensitivity=True, jacobian=False, X=None):
         If the estimator is none of the above, or labels or categories are neither
         strings nor numbers.
     ValueError
-        If a column has the name of an output, if categories of an unnamed column are
-        strings, or if skl2onnx can't convert a step.
+        If the model knows one class only, if a column has the name of an output or
+        none, if categories of an unnamed column are strings, if a label needs more than
+        64 bits, or if skl2onnx can't convert a step.
     OSError
         If the file can't be written.
 
@@ -89,6 +90,11 @@ def to_onnx(estimator, path=None, *, sensitivity=True, jacobian=False, X=None):
             f"pipelines that end with one of them, got {type(final).__name__}."
         )
     check_is_fitted(final)
+    if len(final.classes_) == 1:
+        raise ValueError(
+            f"The model knows one class, {final.classes_.tolist()[0]!r}, and answers "
+            "nothing else: there is nothing to write."
+        )
     try:
         from cr_sklearn.export._model import build
     except ModuleNotFoundError as error:

@@ -22,10 +22,18 @@ def label_values(labels):
     ------
     TypeError
         If they are neither strings nor numbers.
+    ValueError
+        If an integer needs more than 64 bits with a sign.
     """
     if labels.dtype.kind == "b":
         return labels, TensorProto.BOOL
     if labels.dtype.kind in "iu":
+        if labels.max() > np.iinfo(np.int64).max:
+            raise ValueError(
+                f"Label {labels.max()} does not fit into ONNX's integers of 64 bits "
+                "with a sign. Convert labels, for example with .astype(str), and fit "
+                "again."
+            )
         return labels.astype(np.int64), TensorProto.INT64
     if labels.dtype.kind == "f":
         return labels.astype(float), TensorProto.DOUBLE

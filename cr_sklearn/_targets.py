@@ -1,0 +1,199 @@
+"""Labels of any container: as an array, with the order that their type declares."""
+
+import warnings
+from collections.abc import Mapping, Set
+from typing import Any, NamedTuple
+
+import narwhals.stable.v2 as nw
+import numpy as np
+from sklearn.exceptions import DataConversionWarning
+from sklearn.utils import assert_all_finite, column_or_1d
+from sklearn.utils.multiclass import check_classification_targets
+
+from cr_sklearn._kinds import as_objects, is_missing, kind_of
+
+_CONVERT = "Convert them to one type, for example with .astype(str)"
+
+
+class Target(NamedTuple):
+    """Labels of the rows, and all labels from lowest to highest.
+
+    ``order`` is None where the type of the labels declares none; unused ones are in it.
+    """
+
+    values: np.ndarray
+    order: Any
+
+
+def read_target(y, name="y"):
+    """Read labels from an array, a list, a column of any frame or Arrow.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_samples,), or frame of one column
+    name : str, default="y"
+        For messages.
+
+    Returns
+    -------
+    Target
+
+    Raises
+    ------
+    TypeError
+        If labels are of several types, or of one that has no order.
+    ValueError
+        If y is not one column, has missing values, or holds no classes.
+    """
+    y = _one_column(y)
+    order = declared_order(y)
+    values = column_or_1d(_to_array(y), warn=True)
+    if values.dtype.kind == "O":
+        values = _of_one_kind(values, name, order)
+    if values.dtype.kind == "f":
+        assert_all_finite(values, input_name=name)
+        if (values % 1 != 0).any():
+            raise ValueError(
+                f"Unknown label type: continuous. {name} contains numbers that are not "
+                f"integers, such as {values[values % 1 != 0][0]:g}. Classes are "
+                "needed: bin them, for example with pandas.cut(y, 5, labels=False), or "
+                "give ranks of a few values: numpy.unique(y, return_inverse=True)[1]."
+            )
+    elif values.dtype.kind in "mM":
+        raise TypeError(
+            f"{name} holds dates or durations, such as {values[0]}. Convert them to "
+            "labels, for example with .astype(str)."
+        )
+    if values.dtype.kind != "O":
+        check_classification_targets(values)
+    return Target(values, order)
+
+
+def declared_order(y):
+    """Categories of an ordered Categorical, Enum or Arrow dictionary, in their order.
+
+    Unused ones are among them. None where the type of ``y`` knows no order.
+    """
+    dtype = getattr(y, "dtype", None)
+    if getattr(dtype, "ordered", False):  # of a pandas Series or Categorical
+        return list(dtype.categories)
+    if _is_arrow_dictionary(y):
+        return _dictionary(y) if getattr(y.type, "ordered", False) else None
+    if getattr(getattr(dtype, "pyarrow_dtype", None), "ordered", False):
+        return _dictionary(getattr(y, "array", y).__arrow_array__())
+    series = nw.from_native(y, series_only=True, pass_through=True)
+    if isinstance(series, nw.Series) and series.dtype == nw.Enum:
+        return list(series.dtype.categories)
+    return None
+
+
+def checked_order(categories):
+    """Categories as a list, if they have an order, are at least 2 and all different.
+
+    Raises
+    ------
+    ValueError
+    """
+    if isinstance(categories, (Set, Mapping)):
+        raise ValueError(
+            f"categories={categories!r} has no order of its own: a set gives its "
+            "elements in another order in every process. Pass a list, from lowest to "
+            "highest."
+        )
+    # Arrays as lists of Python's own types, which are readable in messages.
+    order = getattr(categories, "tolist", lambda: list(categories))()
+    try:
+        repeated = len(set(order)) < len(order)
+    except TypeError:  # lists in it
+        repeated = True
+    if repeated or len(order) < 2:
+        raise ValueError(
+            f"categories must hold at least 2 different labels, got {order!r}."
+        )
+    return order
+
+
+def _one_column(y):
+    frame = nw.from_native(y, pass_through=True, eager_only=False)
+    if isinstance(frame, nw.DataFrame) and frame.shape[1] == 1:
+        warnings.warn(
+            "A column-vector y was passed when a 1d array was expected. Its only "
+            "column is taken.",
+            DataConversionWarning,
+            stacklevel=2,
+        )
+        return frame.get_column(frame.columns[0]).to_native()
+    return y
+
+
+def _is_arrow_dictionary(y):
+    return type(y).__module__.startswith("pyarrow") and hasattr(y, "type")
+
+
+def _dictionary(y):
+    if hasattr(y, "combine_chunks"):
+        y = y.combine_chunks()
+    if hasattr(y, "num_chunks"):  # of an older pyarrow, or none
+        y = y.chunk(0)
+    return y.dictionary.to_pylist()
+
+
+def _to_array(y):
+    if hasattr(y, "to_pylist"):  # Arrow, whose integers with gaps become floats
+        return as_objects(y.to_pylist())
+    dtype = getattr(y, "dtype", None)
+    if type(y).__module__.startswith("pandas") and not isinstance(dtype, np.dtype):
+        return as_objects(y.tolist())
+    series = nw.from_native(y, series_only=True, pass_through=True)
+    if isinstance(series, nw.Series) and series.dtype.is_integer():
+        values = series.to_numpy()
+        return as_objects(series.to_list()) if values.dtype.kind == "f" else values
+    return y
+
+
+def _of_one_kind(values, name, order):
+    missing = is_missing(values)
+    if missing.any():
+        raise ValueError(
+            f"Input {name} contains missing values, the first in row "
+            f"{missing.argmax()}. Drop these rows."
+        )
+    kinds = {kind_of(value) for value in values}
+    if len(kinds) > 1:
+        instead = " or, of an ordered Categorical, .rename_categories(str)"
+        raise TypeError(
+            f"{name} mixes labels of the types {sorted(kinds)}. {_CONVERT}"
+            f"{instead if order else ''}."
+        )
+    kind = kinds.pop() if kinds else "str"
+    if kind == "bool":
+        return values.astype(bool)
+    if kind == "number":
+        return _whole_numbers(values, name)
+    if kind in ("nested", "bytes", "complex"):
+        raise TypeError(
+            f"{name} holds labels of type {type(values[0]).__name__}, such as "
+            f"{values[0]!r}, which can't be classes. {_CONVERT}."
+        )
+    try:
+        np.sort(values)
+    except TypeError as error:
+        raise TypeError(
+            f"{name} holds labels of type {type(values[0]).__name__}, which have no "
+            f"order. {_CONVERT}."
+        ) from error
+    return values
+
+
+def _whole_numbers(values, name):
+    """Integers exactly, in a dtype that holds them; else floats."""
+    if all(value == int(value) for value in values if np.isfinite(float(value))):
+        integers = as_objects([int(value) for value in values])
+        for dtype in (np.int64, np.uint64):
+            if all(
+                np.iinfo(dtype).min <= value <= np.iinfo(dtype).max
+                for value in integers
+            ):
+                return integers.astype(dtype)
+        return integers
+    return values.astype(float)
