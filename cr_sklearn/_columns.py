@@ -2,6 +2,7 @@
 
 import narwhals.stable.v2 as nw
 import numpy as np
+from narwhals.exceptions import DuplicateError
 from scipy import sparse
 from sklearn.utils.validation import check_array
 
@@ -50,7 +51,13 @@ def read_columns(X):
     if type(X) is np.ndarray and X.dtype.kind == "f" and X.ndim == 2 and X.size:
         return ArrayColumns(X)
     if not isinstance(X, np.ndarray):
-        frame = nw.from_native(X, pass_through=True)
+        try:
+            frame = nw.from_native(X, pass_through=True)
+        except DuplicateError as error:
+            raise ValueError(
+                "X has several columns of one name. Give each a name of its own. "
+                f"{error}"
+            ) from error
         if isinstance(frame, nw.LazyFrame):
             library = frame.implementation.value
             raise TypeError(

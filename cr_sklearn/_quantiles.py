@@ -41,6 +41,11 @@ def weighted_quantile(x, q, weight):
         last = np.searchsorted(share, 1.0, side="left")
         low = np.minimum(np.searchsorted(share, q, side="left"), last)
         high = np.minimum(np.searchsorted(share, q, side="right"), last)
-        # Halves first: the sum of two might overflow.
-        quantiles[:, column] = 0.5 * values[low, column] + 0.5 * values[high, column]
+        low, high = values[low, column], values[high, column]
+        with np.errstate(over="ignore"):
+            middle = 0.5 * (low + high)
+        # Where the sum overflows, halves first; they would lose the smallest numbers.
+        quantiles[:, column] = np.where(
+            np.isfinite(middle), middle, 0.5 * low + 0.5 * high
+        )
     return quantiles

@@ -14,7 +14,8 @@ def checked_weight(sample_weight, n_rows):
     ValueError
         If they are of another number, not finite, negative, or all zero.
     """
-    weight = _check_sample_weight(sample_weight, np.empty(n_rows), dtype=np.float64)
+    with np.errstate(invalid="ignore"):  # it adds up infinities of both signs
+        weight = _check_sample_weight(sample_weight, np.empty(n_rows), dtype=np.float64)
     if (weight < 0).any():
         raise ValueError(
             f"Negative values in sample_weight: the smallest is {weight.min():g}. "

@@ -11,6 +11,8 @@ _QUARTILES = 1.349
 _FAR = 15.0
 # Differences below so many rounding errors of the bulk are those of a constant.
 _ROUNDING = 4 * np.finfo(float).eps
+# So small a scale has few digits left, and a derivative by its column overflows.
+_LEAST = 1e-300
 
 
 @np.errstate(over="ignore")  # of far values, which are then cut
@@ -41,7 +43,7 @@ def center_and_scale(column, weight):
     if not scale > 0:
         scale = _deviation(column, center, weight)
     # The largest value may be a sentinel, beside which all others are rounding errors.
-    return center, scale, scale > _ROUNDING * np.abs(quartiles).max()
+    return center, scale, scale > max(_ROUNDING * np.abs(quartiles).max(), _LEAST)
 
 
 def _deviation(column, center, weight):

@@ -1,5 +1,6 @@
 """Labels of any container: as an array, with the order that their type declares."""
 
+import math
 import warnings
 from collections.abc import Mapping, Set
 from typing import Any, NamedTuple
@@ -7,7 +8,7 @@ from typing import Any, NamedTuple
 import narwhals.stable.v2 as nw
 import numpy as np
 from sklearn.exceptions import DataConversionWarning
-from sklearn.utils import assert_all_finite, column_or_1d
+from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 
 from cr_sklearn._kinds import as_objects, is_missing, kind_of
@@ -51,7 +52,7 @@ def read_target(y, name="y"):
     if values.dtype.kind == "O":
         values = _of_one_kind(values, name, order)
     if values.dtype.kind == "f":
-        assert_all_finite(values, input_name=name)
+        _refuse_non_finite(values, name)
         if (values % 1 != 0).any():
             raise ValueError(
                 f"Unknown label type: continuous. {name} contains numbers that are not "
@@ -113,6 +114,15 @@ def checked_order(categories):
     return order
 
 
+def _refuse_non_finite(values, name):
+    wrong = np.flatnonzero(~np.isfinite(values))
+    if wrong.size:
+        what = "NaN" if np.isnan(values[wrong[0]]) else "infinity"
+        raise ValueError(
+            f"Input {name} contains {what}, first in row {wrong[0]}. Drop these rows."
+        )
+
+
 def _one_column(y):
     frame = nw.from_native(y, pass_through=True, eager_only=False)
     if isinstance(frame, nw.DataFrame) and frame.shape[1] == 1:
@@ -142,12 +152,11 @@ def _to_array(y):
     if hasattr(y, "to_pylist"):  # Arrow, whose integers with gaps become floats
         return as_objects(y.to_pylist())
     dtype = getattr(y, "dtype", None)
-    if type(y).__module__.startswith("pandas") and not isinstance(dtype, np.dtype):
-        return as_objects(y.tolist())
+    if type(y).__module__.startswith("pandas") and hasattr(y, "tolist"):
+        return y if isinstance(dtype, np.dtype) else as_objects(y.tolist())
     series = nw.from_native(y, series_only=True, pass_through=True)
-    if isinstance(series, nw.Series) and series.dtype.is_integer():
-        values = series.to_numpy()
-        return as_objects(series.to_list()) if values.dtype.kind == "f" else values
+    if isinstance(series, nw.Series) and not series.dtype.is_float():
+        return as_objects(series.to_list())
     return y
 
 
@@ -187,7 +196,12 @@ def _of_one_kind(values, name, order):
 
 def _whole_numbers(values, name):
     """Integers exactly, in a dtype that holds them; else floats."""
-    if all(value == int(value) for value in values if np.isfinite(float(value))):
+    for row, value in enumerate(values):
+        if value in (math.inf, -math.inf):
+            raise ValueError(
+                f"Input {name} contains infinity, first in row {row}. Drop these rows."
+            )
+    if all(value == int(value) for value in values):
         integers = as_objects([int(value) for value in values])
         for dtype in (np.int64, np.uint64):
             if all(

@@ -16,6 +16,8 @@ from cr_sklearn.nn import PackedNetwork, Streams, tangent_images
 
 # Validation rows that go through the networks at a time.
 _ROWS_AT_ONCE = 1024
+# What is larger is no logit: the last step went too far.
+_LARGEST_OUTPUT = 1e15
 # Inputs of a unit above which their weights take smaller steps, and how much smaller.
 _WIDE, _WIDE_POWER = 128, 1.5
 # At least this much for the columns of a table: thousands of them are sparse.
@@ -170,9 +172,9 @@ def train(
         net.notify("on_train_end")
     if interrupted or validation_rows is not None:
         best.restore()
-    if not all(bool(p.isfinite().all()) for p in net.packed_parameters()):
-        raise diverged(settings, len(net.history))
     network.eval()
+    if not _is_sound(network, rows):
+        raise diverged(settings, len(net.history))
     # Its generators go on in no other training, and can't be copied.
     network.dropout_generators = None
     history = TrainingHistory(
@@ -187,6 +189,16 @@ def train(
         if "validation_loss" in epoch:
             history.validation_loss.append(epoch["validation_loss"])
     return history
+
+
+def _is_sound(network, rows):
+    """Whether weights are finite, and outputs of the size that outputs have."""
+    if not all(bool(p.isfinite().all()) for p in network.parameters()):
+        return False
+    some = torch.arange(min(_ROWS_AT_ONCE, len(rows.y)), device=rows.y.device)
+    with torch.no_grad():
+        outputs = network(rows.x.index_select(0, some))
+    return bool((outputs.abs() < _LARGEST_OUTPUT).all())
 
 
 class _PackedNet(NeuralNet):

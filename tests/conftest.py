@@ -7,6 +7,16 @@ import pandas as pd
 import pytest
 
 
+def pytest_addoption(parser):
+    """Let a developer make more generated calls than CI has time for."""
+    parser.addoption(
+        "--generated-calls",
+        type=int,
+        default=1,
+        help="how many times as many calls test_generated_calls.py makes",
+    )
+
+
 def pytest_collection_modifyitems(items):
     """Skip, visibly, what needs data that the project does not ship."""
     if os.environ.get("CR_SKLEARN_DATA"):
