@@ -77,6 +77,7 @@ def train_packs(fit):
                 seeds=seeds,
                 optimizer_state=fit.optimizer_state,
             ).mean()
+        _training.check_outputs(network, fit.rows, settings)
         if history.interrupted:
             break
     return history

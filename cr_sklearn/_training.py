@@ -172,9 +172,9 @@ def train(
         net.notify("on_train_end")
     if interrupted or validation_rows is not None:
         best.restore()
-    network.eval()
-    if not _is_sound(network, rows):
+    if not all(bool(p.isfinite().all()) for p in net.packed_parameters()):
         raise diverged(settings, len(net.history))
+    network.eval()
     # Its generators go on in no other training, and can't be copied.
     network.dropout_generators = None
     history = TrainingHistory(
@@ -191,14 +191,18 @@ def train(
     return history
 
 
-def _is_sound(network, rows):
-    """Whether weights are finite, and outputs of the size that outputs have."""
-    if not all(bool(p.isfinite().all()) for p in network.parameters()):
-        return False
+def check_outputs(network, rows, settings):
+    """Refuse a trained network whose outputs are of no sensible size.
+
+    Raises
+    ------
+    NonFiniteLossError
+    """
     some = torch.arange(min(_ROWS_AT_ONCE, len(rows.y)), device=rows.y.device)
     with torch.no_grad():
         outputs = network(rows.x.index_select(0, some))
-    return bool((outputs.abs() < _LARGEST_OUTPUT).all())
+    if not bool((outputs.abs() < _LARGEST_OUTPUT).all()):
+        raise diverged(settings, settings.done + settings.max_iter)
 
 
 class _PackedNet(NeuralNet):
