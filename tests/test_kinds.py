@@ -261,12 +261,22 @@ def test_rare_levels_share_an_indicator():
     np.testing.assert_array_equal(unseen[0], encoded[-1])
 
 
-def test_ties_at_the_limit_are_all_rare():
-    """Which of equal names has an indicator would be an accident."""
-    weights = np.array([5.0, 2.0, 2.0, 2.0, 1.0])
-    assert kept_levels(np.arange(5), weights, 5).all()
-    assert kept_levels(np.arange(5), weights, 2).tolist() == [True, *[False] * 4]
-    assert kept_levels(np.arange(5), 3 * weights, 4).sum() == 4
+def test_the_heaviest_levels_are_kept_and_those_of_single_rows_are_not():
+    """Nothing can be learned from one row; of equal levels the order decides."""
+    weights = np.array([2.0, 5.0, 2.0, 2.0, 1.0])
+    counts = np.array([2, 5, 2, 1, 1])
+    assert kept_levels(weights, counts, 5).all()
+    assert kept_levels(weights, counts, 2).tolist() == [True, True, *[False] * 3]
+    assert kept_levels(weights, counts, 4).tolist() == [*[True] * 3, False, False]
+
+
+def test_many_levels_of_equal_size_still_tell_something():
+    """A balanced design of 150 sites must not lose them all to a tie."""
+    sites = np.arange(3000) % 150
+    table = pd.DataFrame({"site": pd.Categorical(sites.astype(str))})
+    label = rng.random(150)[sites] > 0.5
+    model = ChainzRuleClassifier(max_iter=20, random_state=0).fit(table, label)
+    assert model.score(table, label) > 0.9
 
 
 def test_other_lazy_frames_are_told_their_own_way():

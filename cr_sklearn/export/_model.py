@@ -122,7 +122,7 @@ def _column_types(estimator):
     for feature, is_categorical in enumerate(encoder.is_categorical_):
         label = str(feature) if names is None else repr(names[feature])
         categories = encoder.categories_.get(feature)
-        if categories is not None and len(categories):
+        if categories is not None:
             is_string = holds_strings(categories, label)
         else:
             is_string = is_categorical and names is not None
