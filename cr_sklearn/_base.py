@@ -269,9 +269,7 @@ class BaseChainzRule(FitMixin, CallbackSupportMixin, BaseEstimator, metaclass=AB
         """Weighted sum of the members' outputs, (n_samples, n_outputs)."""
         return self._from_outputs(X, np.asarray)
 
-    def _from_outputs(
-        self, X, function, return_sensitivity=False, warn_of_unseen=True
-    ):
+    def _from_outputs(self, X, function, return_sensitivity=False, warn_of_unseen=True):
         """What a function makes of the outputs, with sensitivities if asked for.
 
         Parameters

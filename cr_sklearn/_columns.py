@@ -6,7 +6,7 @@ from narwhals.exceptions import DuplicateError
 from scipy import sparse
 from sklearn.utils.validation import check_array
 
-from cr_sklearn._kinds import ADVICE, as_objects, is_missing, kinds_of
+from cr_sklearn._kinds import ADVICE, as_objects, hold_categories, is_missing, kinds_of
 
 # What other lazy frames are told, by the names of their libraries in narwhals.
 _COLLECT = {
@@ -100,8 +100,14 @@ class _Columns:
             return
         for start in range(0, self.n_rows, size):
             batch = self.take(slice(start, start + size))
-            batch.first_row, batch.is_fitted = start, self.is_fitted
+            batch.first_row = start
             yield batch
+
+    def take(self, rows):
+        """The table of these rows."""
+        part = self._take(rows)
+        part.is_fitted = self.is_fitted
+        return part
 
     def numeric(self, features):
         """Columns as a float64 matrix with NaN for missing values.
@@ -156,75 +162,19 @@ class _Columns:
                     ]
                 )
             except TypeError:  # not hashable
-                self._refuse(feature, "nested")
+                self._refuse(feature, "nested", "categories")
             levels = as_objects(position)
         missing = is_missing(levels)
         if missing.any():
             codes = np.where(missing, -1, np.cumsum(~missing) - 1)[codes]
         return levels[~missing], codes
 
-    def categorical_mask(self, categorical_features):
-        """Which columns are categorical: the declared ones, and those that look so.
-
-        Parameters
-        ----------
-        categorical_features : "from_dtype", array-like or None
-            See :class:`~cr_sklearn._encoding.TabularEncoder`.
-
-        Returns
-        -------
-        ndarray of bool of shape (n_features,)
-        """
-        mask = self.declared_mask(categorical_features)
-        if categorical_features is None:
-            return mask
-        features = range(self.n_features)
-        return np.array([mask[i] or self._looks_categorical(i) for i in features])
-
-    def declared_mask(self, categorical_features):
-        """Which columns the user, or their dtype, says to be categorical."""
-        mask = np.zeros(self.n_features, dtype=bool)
-        if categorical_features is None:
-            return mask
-        if isinstance(categorical_features, str):
-            if categorical_features != "from_dtype":
-                raise ValueError(
-                    "categorical_features must be 'from_dtype', None, or a list of "
-                    "booleans, positions or column names, got "
-                    f"{categorical_features!r}."
-                )
-            return self._declared_by_dtype()
-        given = np.asarray(categorical_features)
-        if given.size == 0:
-            return self._declared_by_dtype()
-        if given.dtype.kind == "b":
-            if given.shape != (self.n_features,):
-                raise ValueError(
-                    "categorical_features as booleans must have shape "
-                    f"({self.n_features},), got {given.shape}."
-                )
-            mask[given] = True
-        elif given.dtype.kind in "iu":
-            if given.min() < 0 or given.max() >= self.n_features:
-                raise ValueError(
-                    "categorical_features as positions must lie in [0, "
-                    f"{self.n_features - 1}], got {given.tolist()}."
-                )
-            mask[given] = True
-        elif given.dtype.kind in "OU":
-            for name in given.tolist():
-                mask[self._position(name)] = True
-        else:
-            raise ValueError(
-                "categorical_features must hold booleans, positions or column names, "
-                f"got dtype {given.dtype}."
-            )
-        return mask | self._declared_by_dtype()
-
-    def _declared_by_dtype(self):
+    def declared_by_dtype(self):
+        """Which columns are categorical by their dtype, a mask."""
         return np.zeros(self.n_features, dtype=bool)
 
-    def _looks_categorical(self, feature):
+    def looks_categorical(self, feature):
+        """Whether a column that was not declared holds categories."""
         # An array has one dtype for all: its columns are numbers unless declared.
         return False
 
@@ -259,20 +209,20 @@ class _Columns:
                 message = f"Column {label} was numeric in fit, but {error}."
             else:
                 message = (
-                    f"Column {label} is numeric, but {error}. Declare it in "
-                    "categorical_features if it holds categories."
+                    f"Column {label} is numeric, but {error}. If it holds categories, "
+                    "declare it in categorical_features; None says that no column does."
                 )
             raise ValueError(message) from error
 
-    def _refuse(self, feature, kind):
+    def _refuse(self, feature, kind, expected="numbers"):
         advice = ADVICE[kind]
         if self.is_fitted:
-            advice = f"{advice.partition('. ')[0]}, but numbers were expected."
+            advice = f"{advice.partition('. ')[0]}, but {expected} were expected."
         raise TypeError(f"Column {self.label(feature)} holds {advice}")
 
 
 def _to_objects(values):
-    if values.dtype.kind in "mM":
+    if values.dtype.kind in "mM" and values.dtype != "M8[D]":
         # In one unit, so that equal dates are equal.
         values = values.astype(f"{values.dtype.kind}8[us]")
     return values.astype(object)
@@ -294,19 +244,14 @@ class FrameColumns(_Columns):
         self._dtypes = frame.schema.dtypes() if dtypes is None else dtypes
         self.native = frame.to_native()
         self.n_rows, self.n_features = frame.shape
-        if self.n_features == 0:
-            raise ValueError(
-                f"Found array with 0 feature(s) (shape={frame.shape}) while a minimum "
-                "of 1 is required."
-            )
-        if self.n_rows == 0:
-            raise ValueError(
-                f"Found array with 0 sample(s) (shape={frame.shape}) while a minimum "
-                "of 1 is required."
-            )
+        for count, what in ((self.n_features, "feature"), (self.n_rows, "sample")):
+            if count == 0:
+                raise ValueError(
+                    f"Found array with 0 {what}(s) (shape={frame.shape}) while a "
+                    "minimum of 1 is required."
+                )
 
-    def take(self, rows):
-        """The table of these rows."""
+    def _take(self, rows):
         return FrameColumns(self._frame[rows], self._dtypes)
 
     def label(self, feature):
@@ -327,14 +272,16 @@ class FrameColumns(_Columns):
     def _values(self, feature, exact=False):
         dtype = self._dtypes[feature]
         if dtype.is_nested():
-            self._refuse(feature, "nested")
+            self._refuse(feature, "nested", "categories" if exact else "numbers")
         series = self._frame.get_column(self._names[feature])
         is_integer = dtype.is_integer()
         if is_integer and not _is_plain(dtype):
             return as_objects(series.to_list())
         values = series.to_numpy()
-        if exact and is_integer and values.dtype.kind == "f":
-            # With gaps they are floats, of which large ones are the same.
+        if exact and values.dtype.kind == "f" and not dtype.is_float():
+            # With gaps, integers are floats, of which large ones are the same.
+            if dtype in _DECLARED:
+                return np.asarray(series.to_native().astype(object))
             return as_objects(series.to_list())
         return values
 
@@ -355,7 +302,8 @@ class FrameColumns(_Columns):
         for position in set(range(len(features))).difference(positions):
             matrix[:, position] = self._as_float(features[position])
 
-    def _position(self, name):
+    def position(self, name):
+        """Position of the column of this name."""
         if name not in self._names:
             raise ValueError(
                 f"categorical_features names {name!r}, which is no column of X. "
@@ -363,25 +311,16 @@ class FrameColumns(_Columns):
             )
         return self._names.index(name)
 
-    def _declared_by_dtype(self):
+    def declared_by_dtype(self):
         return np.array([dtype in _DECLARED for dtype in self._dtypes])
 
-    def _looks_categorical(self, feature):
+    def looks_categorical(self, feature):
         dtype = self._dtypes[feature]
         if dtype in _CATEGORICAL:
             return True
         if dtype not in _BY_CONTENT:
             return False
-        kinds = kinds_of(self.objects(feature))
-        for kind in kinds & ADVICE.keys():
-            self._refuse(feature, kind)
-        if len(kinds) > 1:
-            raise TypeError(
-                f"Column {self.label(feature)} mixes values of the types "
-                f"{sorted(kinds)}. Convert it to one type, for example with "
-                ".astype(str)."
-            )
-        return bool(kinds) and kinds != {"number"}
+        return hold_categories(self.objects(feature), self.label(feature))
 
 
 class ArrayColumns(_Columns):
@@ -391,8 +330,7 @@ class ArrayColumns(_Columns):
         self.native = array
         self.n_rows, self.n_features = array.shape
 
-    def take(self, rows):
-        """The table of these rows."""
+    def _take(self, rows):
         return ArrayColumns(self.native[rows])
 
     def label(self, feature):
@@ -423,7 +361,8 @@ class ArrayColumns(_Columns):
     def _values(self, feature, exact=False):
         return self.native[:, feature]
 
-    def _position(self, name):
+    def position(self, name):
+        """Position of the column of this name."""
         raise ValueError(
             f"categorical_features names {name!r}, but X has no column names. Pass "
             "positions, or a dataframe."

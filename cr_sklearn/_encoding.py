@@ -3,6 +3,7 @@
 import numpy as np
 from sklearn.base import BaseEstimator
 
+from cr_sklearn._categorical import categorical_mask, declared_mask
 from cr_sklearn._kinds import warn_of_doubtful_levels
 from cr_sklearn._levels import LevelCodes, in_order, kept_levels, level_limit
 from cr_sklearn._piecewise import PiecewiseLinear
@@ -105,7 +106,7 @@ class TabularEncoder(BaseEstimator):
             Positive sample weights.
         """
         self.n_features_in_ = columns.n_features
-        self.is_categorical_ = columns.categorical_mask(self.categorical_features)
+        self.is_categorical_ = categorical_mask(columns, self.categorical_features)
         weights = self._fit_numeric(columns, weight)
         weights += self._fit_categories(columns, weight)
         self.indicator_mean_ = np.concatenate([np.empty(0), *weights]) / weight.sum()
@@ -288,7 +289,7 @@ class TabularEncoder(BaseEstimator):
         self.categories_, self.rare_share_, self.missing_bucket_ = {}, {}, {}
         weights = []
         categorical = np.flatnonzero(self.is_categorical_).tolist()
-        declared = columns.declared_mask(self.categorical_features)
+        declared = declared_mask(columns, self.categorical_features)
         limit = level_limit(max(len(categorical), 1))
         for feature in categorical:
             label = columns.label(feature)

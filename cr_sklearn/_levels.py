@@ -1,12 +1,14 @@
 """Categories of a column: which are kept, and which one a new value is."""
 
+import datetime
 import warnings
+from decimal import Decimal
 from functools import cached_property
-from numbers import Integral
+from numbers import Integral, Real
 
 import numpy as np
 
-from cr_sklearn._kinds import kind_of
+from cr_sklearn._kinds import kind_of, reads_as_date
 
 # Categories of a column that have an indicator of their own; rarer ones share one.
 MAX_LEVELS = 128
@@ -107,20 +109,26 @@ class LevelCodes:
 
     def _by_text(self, level):
         kind = kind_of(level)
-        if self._kind in (None, kind) and kind != "number":
+        if self._kind is None or (kind == self._kind and kind not in _WRITTEN):
             return None
-        if {kind, self._kind} <= _NUMBERS:
-            return self._by_spelling.get(str(level))  # decimals and floats
-        if self._kind == "str" and kind in _NUMBERS:
-            spellings = _spellings(level)
+        spellings = _spellings(level)
+        if {kind, self._kind} <= _NUMBERS or kind == self._kind:
+            # Decimals and floats, or days and points in time.
+            codes = (self._by_spelling.get(spelling) for spelling in spellings)
+            return next((code for code in codes if code is not None), None)
+        if self._kind == "str" and kind in _WRITTEN:
             meant = {*self._by_number.get(level, ()), *(spellings & self._codes.keys())}
             if len(meant) > 1 or meant - spellings:
-                self._refuse(level, sorted(meant)[0])
-            return self._codes[meant.pop()] if meant else None
-        if kind != "str" or self._kind not in _NUMBERS:
+                self._refuse(level, min(meant - {str(level)}))
+            if meant:
+                return self._codes[meant.pop()]
+            if kind == "date" and not reads_as_date(next(iter(self._codes))):
+                self._refuse(level)
+            return None
+        if kind != "str" or self._kind not in _WRITTEN:
             self._refuse(level)
         code = self._by_spelling.get(level)
-        if code is None:
+        if code is None and not (self._kind == "date" and reads_as_date(level)):
             number = _number(level)
             if number is None:
                 self._refuse(level)
@@ -147,9 +155,9 @@ class LevelCodes:
         """Refuse a float that may have been another integer before it was rounded."""
         for known in self._codes:
             number = _number(known)
-            if isinstance(number, Integral) and number.bit_length() < 1024:
-                if float(number) == level:
-                    self._refuse(level, known)
+            is_whole = isinstance(number, Integral) and abs(number) < _LARGEST
+            if is_whole and float(number) == level:
+                self._refuse(level, known)
 
     def _refuse(self, level, meant=None):
         known = next(iter(self._codes))
@@ -162,9 +170,11 @@ class LevelCodes:
         )
 
 
+# Kinds whose values can be told from how they are written.
 _NUMBERS = {"number", "bool"}
+_WRITTEN = {"date", *_NUMBERS}
 # From here on, floats are not exact integers.
-_INEXACT = 2.0**53
+_INEXACT, _LARGEST = 2.0**53, 2**1023
 _BOOLEANS = {
     text: value
     for value in (True, False)
@@ -172,18 +182,23 @@ _BOOLEANS = {
 }
 
 
-def _spellings(number):
-    """Texts that mean a number or a boolean and nothing else."""
-    if isinstance(number, (bool, np.bool_)):
-        return {text for text, value in _BOOLEANS.items() if value == number}
-    texts = {str(number)}
-    try:
-        if number == int(number):
-            texts.add(str(int(number)))
-        if abs(number) < _INEXACT:
-            texts.add(repr(float(number)))
-    except OverflowError:  # infinite
-        pass
+def _spellings(value):
+    """Texts that mean a value and nothing else."""
+    if isinstance(value, (bool, np.bool_)):
+        return {text for text, boolean in _BOOLEANS.items() if boolean == value}
+    texts = {str(value)}
+    if isinstance(value, datetime.date):
+        texts.add(value.isoformat())
+        for end in (" 00:00:00", "T00:00:00"):
+            texts |= {text.removesuffix(end) for text in texts}
+    elif isinstance(value, (Real, Decimal)):
+        try:
+            if value == int(value):
+                texts.add(str(int(value)))
+            if abs(value) < _INEXACT:
+                texts.add(repr(float(value)))
+        except OverflowError:  # infinite
+            pass
     return texts
 
 
@@ -198,7 +213,7 @@ def _number(value):
             number = read(value)
         except ValueError:
             continue
-        return number if np.isfinite(number) else None
+        return number if abs(number) < np.inf else None
     return None
 
 
