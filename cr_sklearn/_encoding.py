@@ -49,7 +49,7 @@ class TabularEncoder(BaseEstimator):
     without far values if the quartiles coincide), missing values replaced by the
     median, and bounded by :func:`bound`. A column with missing values in training adds
     an indicator. Categorical columns become one indicator per category, and one more
-    for missing values if training has any. Of more than 128 categories the rarer ones
+    for missing values if training has any. Of more than 256 categories the rarer ones
     share an indicator, that of unseen ones as well; where there is none, an unseen
     category counts as missing. Indicators are centred at their training mean: what has
     no indicator is encoded as zeros, the average row. Columns that are constant in
@@ -290,7 +290,7 @@ class TabularEncoder(BaseEstimator):
         weights = []
         categorical = np.flatnonzero(self.is_categorical_).tolist()
         declared = declared_mask(columns, self.categorical_features)
-        limit = level_limit(max(len(categorical), 1))
+        limit = level_limit(columns, categorical)
         for feature in categorical:
             label = columns.label(feature)
             levels, codes = in_order(*columns.factorize(feature), label)

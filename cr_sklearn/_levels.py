@@ -10,11 +10,11 @@ import numpy as np
 
 from cr_sklearn._kinds import kind_of, reads_as_date
 
-# Categories of a column that have an indicator of their own; rarer ones share one.
-MAX_LEVELS = 128
-# Those of all columns together.
-_MAX_LEVELS_IN_ALL = 2048
-_FEWEST_LEVELS = 32
+# Categories of a column that have an indicator of their own; rarer ones share one. So
+# many make a fit of 8,000 rows take 1.8 times as long.
+_MAX_LEVELS = 256
+# Those of all columns together, and of each where that would be exceeded.
+_MAX_LEVELS_IN_ALL, _FEWEST_LEVELS = 2048, 32
 # Single rows of an unseen category are ordinary; a whole column of them is not.
 _ENOUGH_ROWS = 10
 # A column with rare categories may hold nothing else with this probability at least.
@@ -23,9 +23,19 @@ _BY_CHANCE = 1e-3
 _SHOWN = 3
 
 
-def level_limit(n_columns):
-    """Categories that each of so many columns may keep."""
-    return min(MAX_LEVELS, max(_FEWEST_LEVELS, _MAX_LEVELS_IN_ALL // n_columns))
+def level_limit(columns, features):
+    """Categories that each of these columns of a table may keep."""
+    limit = _MAX_LEVELS
+    if limit * len(features) > _MAX_LEVELS_IN_ALL:
+        n_levels = np.array(
+            [len(columns.factorize(feature)[0]) for feature in features]
+        )
+        while (
+            limit > _FEWEST_LEVELS
+            and np.minimum(n_levels, limit).sum() > _MAX_LEVELS_IN_ALL
+        ):
+            limit //= 2
+    return limit
 
 
 def in_order(levels, codes, label):

@@ -129,13 +129,25 @@ def test_the_heaviest_levels_are_kept_and_those_of_single_rows_are_not():
     assert kept_levels(weights, counts, 4).tolist() == [*[True] * 3, False, False]
 
 
+def test_columns_share_the_levels_that_there_may_be():
+    """Many columns of few levels leave one of many alone; many of many do not."""
+    many = {f"a{i}": np.arange(600) % 300 for i in range(30)}
+    few = {name: values % 5 for name, values in many.items()}
+    kept = []
+    for table in (few | {"a0": many["a0"]}, many):
+        frame = pd.DataFrame(table).astype(str).astype("category")
+        encoder = TabularEncoder().fit(read_columns(frame), np.ones(600))
+        kept.append(len(encoder.categories_[0]))
+    assert kept == [256, 64]
+
+
 def test_many_levels_of_equal_size_still_tell_something():
-    """A balanced design of 150 sites must not lose them all to a tie."""
-    sites = np.arange(3000) % 150
+    """A balanced design of 300 sites must not lose them all to a tie."""
+    sites = np.arange(3000) % 300
     table = pd.DataFrame({"site": pd.Categorical(sites.astype(str))})
-    label = np.random.default_rng(0).random(150)[sites] > 0.5
+    label = np.random.default_rng(0).random(300)[sites] > 0.5
     model = ChainzRuleClassifier(max_iter=20, random_state=0).fit(table, label)
-    assert model.score(table, label) > 0.9
+    assert model.score(table, label) > 0.85
 
 
 def test_monitors_and_switches_read_codes_as_the_model_does():
