@@ -280,8 +280,10 @@ class FrameColumns(_Columns):
         values = series.to_numpy()
         if exact and values.dtype.kind == "f" and not dtype.is_float():
             # With gaps, integers are floats, of which large ones are the same.
-            if dtype in _DECLARED:
-                return np.asarray(series.to_native().astype(object))
+            native = series.to_native()
+            if dtype in _DECLARED and hasattr(native, "cat"):
+                # The lists that pandas makes of categories are rounded as well.
+                return np.asarray(native.astype(object))
             return as_objects(series.to_list())
         return values
 

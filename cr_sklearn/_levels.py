@@ -119,32 +119,35 @@ class LevelCodes:
 
     def _by_text(self, level):
         kind = kind_of(level)
-        if self._kind is None or (kind == self._kind and kind not in _WRITTEN):
+        if self._kind is None or (kind == self._kind and kind not in _MANY_TYPES):
             return None
-        spellings = _spellings(level)
-        if {kind, self._kind} <= _NUMBERS or kind == self._kind:
-            # Decimals and floats, or days and points in time.
-            codes = (self._by_spelling.get(spelling) for spelling in spellings)
-            return next((code for code in codes if code is not None), None)
-        if self._kind == "str" and kind in _WRITTEN:
-            meant = {*self._by_number.get(level, ()), *(spellings & self._codes.keys())}
-            if len(meant) > 1 or meant - spellings:
-                self._refuse(level, min(meant - {str(level)}))
-            if meant:
-                return self._codes[meant.pop()]
-            if kind == "date" and not reads_as_date(next(iter(self._codes))):
-                self._refuse(level)
-            return None
-        if kind != "str" or self._kind not in _WRITTEN:
+        if self._kind == "str":
+            return self._among_texts(level, kind)
+        is_alike = kind == self._kind or {kind, self._kind} <= _NUMBERS
+        if not is_alike and kind != "str":
             self._refuse(level)
-        code = self._by_spelling.get(level)
-        if code is None and not (self._kind == "date" and reads_as_date(level)):
-            number = _number(level)
-            if number is None:
-                self._refuse(level)
+        spellings = _spellings(level) if is_alike else [level]
+        codes = (self._by_spelling.get(spelling) for spelling in spellings)
+        code = next((code for code in codes if code is not None), None)
+        if code is None and not is_alike:
+            number = _number(level) if self._kind in _NUMBERS else None
             if number in self._codes:
                 self._refuse(level, number)
+            if number is None and not (self._kind == "date" and reads_as_date(level)):
+                self._refuse(level)
         return code
+
+    def _among_texts(self, level, kind):
+        spellings = _spellings(level)
+        meant = {*self._by_number.get(level, ()), *(spellings & self._codes.keys())}
+        if len(meant) > 1 or meant - spellings:
+            self._refuse(level, min(meant - {str(level)}))
+        if meant:
+            return self._codes[meant.pop()]
+        is_date = kind == "date" and reads_as_date(next(iter(self._codes)))
+        if kind not in _NUMBERS and not is_date:
+            self._refuse(level)
+        return None
 
     @cached_property
     def _by_spelling(self):
@@ -180,9 +183,10 @@ class LevelCodes:
         )
 
 
-# Kinds whose values can be told from how they are written.
 _NUMBERS = {"number", "bool"}
-_WRITTEN = {"date", *_NUMBERS}
+# Kinds of several types, of which equal values may differ: decimals and floats, days
+# and points in time.
+_MANY_TYPES = {"number", "date"}
 # From here on, floats are not exact integers.
 _INEXACT, _LARGEST = 2.0**53, 2**1023
 _BOOLEANS = {
@@ -228,13 +232,13 @@ def _number(value):
 
 
 class SeenLevels:
-    """What a table's categorical columns hold that training has seen."""
+    """Which of a table's categorical columns hold a value that training has seen."""
 
     def __init__(self):
-        self._found = {}
+        self._seen, self._unseen = set(), {}
 
     def add(self, feature, levels, known, codes):
-        """Count the rows of a batch.
+        """Look at a batch of rows.
 
         Parameters
         ----------
@@ -245,12 +249,15 @@ class SeenLevels:
         codes : ndarray of int
             Of the rows, by the levels; -1 where they are missing.
         """
-        n_rows, is_seen, unseen = self._found.get(feature, (0, False, {}))
-        if not is_seen:
-            is_seen = any(code is not None for code in known)
-            unseen = {} if is_seen else {**unseen, **dict.fromkeys(levels)}
-            n_rows += int((codes >= 0).sum())
-            self._found[feature] = n_rows, is_seen, unseen
+        if feature in self._seen:
+            return
+        if any(code is not None for code in known):
+            self._seen.add(feature)
+            self._unseen.pop(feature, None)
+            return
+        n_rows, unseen = self._unseen.get(feature, (0, {}))
+        n_rows += int((codes >= 0).sum())
+        self._unseen[feature] = n_rows, {**unseen, **dict.fromkeys(levels)}
 
     def warn(self, columns, encoder):
         """Warn of columns of which no value is known.
@@ -261,8 +268,8 @@ class SeenLevels:
             The table.
         encoder : TabularEncoder
         """
-        for feature, (n_rows, is_seen, unseen) in self._found.items():
-            if is_seen or n_rows < _ENOUGH_ROWS:
+        for feature, (n_rows, unseen) in self._unseen.items():
+            if n_rows < _ENOUGH_ROWS:
                 continue
             # Values may also be rare ones of training; but not many of them.
             if encoder.rare_share_[feature] ** len(unseen) > _BY_CHANCE:

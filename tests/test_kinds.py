@@ -179,7 +179,10 @@ def test_tuples_are_categories():
     assert score([(int(value), "x") for value in Y]) == 1.0
 
 
-@pytest.mark.parametrize("kind", ["Int64", "UInt64", "category", "polars", "arrow"])
+LARGE = ["Int64", "UInt64", "category", "polars", "arrow", "arrow dictionary"]
+
+
+@pytest.mark.parametrize("kind", LARGE)
 def test_large_integers_with_gaps_stay_apart(kind):
     """As floats, neighbours above 2**53 are one."""
     values = [None, *(2**60 + Y[1:]).tolist()]
@@ -187,11 +190,21 @@ def test_large_integers_with_gaps_stay_apart(kind):
         table = pl.DataFrame({"a": values})
     elif kind == "arrow":
         table = pa.table({"a": values})
+    elif kind == "arrow dictionary":
+        table = pa.table({"a": pa.array(values).dictionary_encode()})
     elif kind == "category":
         table = pd.DataFrame({"a": pd.Categorical(values)})
     else:
         table = pd.DataFrame({"a": pd.array(values, dtype=kind)})
     assert score(table, categorical_features=["a"]) > 0.99
+
+
+def test_dictionaries_of_floats_are_categories():
+    """Arrow and pandas have them, with gaps."""
+    values = [None, *np.where(Y[1:], 1.5, 2.5).tolist()]
+    for column in (pa.array(values).dictionary_encode(), pd.Categorical(values)):
+        frame = pa.table if isinstance(column, pa.Array) else pd.DataFrame
+        assert score(frame({"a": column})) > 0.99
 
 
 def test_a_list_of_categorical_features_adds_to_what_is_detected():

@@ -1,6 +1,7 @@
 """Categories: which are kept, and which one a value at prediction is."""
 
 import datetime
+import uuid
 import warnings
 from decimal import Decimal
 
@@ -59,6 +60,8 @@ MATCHES = [
     ([START], "2020-01-01", 0),
     ([START], "2021-01-01", None),
     (["2020-01-01"], START, 0),
+    ([uuid.UUID(int=7)], str(uuid.UUID(int=7)), 0),
+    ([pd.Interval(0, 1)], "(0, 1]", 0),
     ([False, True], "True", 1),
     ([False, True], 1, 1),
     (["a", "b"], "c", None),
