@@ -269,7 +269,7 @@ class BaseChainzRule(FitMixin, CallbackSupportMixin, BaseEstimator, metaclass=AB
         """Weighted sum of the members' outputs, (n_samples, n_outputs)."""
         return self._from_outputs(X, np.asarray)
 
-    def _from_outputs(self, X, function, return_sensitivity=False):
+    def _from_outputs(self, X, function, return_sensitivity=False, warn_of_unseen=True):
         """What a function makes of the outputs, with sensitivities if asked for.
 
         Parameters
@@ -277,7 +277,7 @@ class BaseChainzRule(FitMixin, CallbackSupportMixin, BaseEstimator, metaclass=AB
         X : array-like or dataframe of shape (n_samples, n_features)
         function : callable
             Of the outputs of a batch of rows, (n, n_outputs) -> (n, ...).
-        return_sensitivity : bool, default=False
+        return_sensitivity, warn_of_unseen : bool
 
         Returns
         -------
@@ -298,10 +298,10 @@ class BaseChainzRule(FitMixin, CallbackSupportMixin, BaseEstimator, metaclass=AB
         def compute(encoded, standardised):
             return (function(self._network.outputs(encoded)),)
 
-        [result] = self._by_batch(X, compute, with_jacobian=False)
+        [result] = self._by_batch(X, compute, False, warn_of_unseen)
         return result
 
-    def _by_batch(self, X, compute, with_jacobian):
+    def _by_batch(self, X, compute, with_jacobian, warn_of_unseen=True):
         """Arrays by row; a batch of rows is encoded at a time, and computed in parts.
 
         Parameters
@@ -311,6 +311,8 @@ class BaseChainzRule(FitMixin, CallbackSupportMixin, BaseEstimator, metaclass=AB
             ``(encoded, standardised) -> tuple of ndarray of shape (n, ...)``.
         with_jacobian : bool
             Whether it takes Jacobians of the network.
+        warn_of_unseen : bool, default=True
+            Whether to warn of columns of which no value was seen in fit.
 
         Returns
         -------
@@ -339,8 +341,8 @@ class BaseChainzRule(FitMixin, CallbackSupportMixin, BaseEstimator, metaclass=AB
                 for result, part in zip(results, parts, strict=True):
                     result[done : done + n_new] = part
                 done += n_new
-        if seen is not None:
-            seen.warn(columns, self._encoder.categories_)
+        if seen is not None and warn_of_unseen:
+            seen.warn(columns, self._encoder)
         return results
 
     def _read(self, X):

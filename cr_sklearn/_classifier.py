@@ -96,7 +96,7 @@ class ChainzRuleClassifier(LabelledChainzRule):
     categorical_features : "from_dtype", array-like or None, default="from_dtype"
         Booleans, positions or names of columns that are categorical. Beside these, and
         with "from_dtype" alone, columns of a dataframe that hold categories, strings or
-        booleans are. None: no column is. Of more than 128 categories of a column the
+        booleans are. None: no column is. Of more than 256 categories of a column the
         rarer ones share an indicator, with those that training has not seen. A column
         of text that looks like numbers, dates or names of rows brings a warning, unless
         it is declared here or by its dtype.

@@ -6,7 +6,8 @@ from narwhals.exceptions import DuplicateError
 from scipy import sparse
 from sklearn.utils.validation import check_array
 
-from cr_sklearn._kinds import ADVICE, as_objects, is_missing, kinds_of
+from cr_sklearn._column_access import Columns
+from cr_sklearn._kinds import as_objects, hold_categories
 
 # What other lazy frames are told, by the names of their libraries in narwhals.
 _COLLECT = {
@@ -71,213 +72,6 @@ def read_columns(X):
     )
 
 
-class _Columns:
-    """What both kinds of tables share.
-
-    Attributes
-    ----------
-    native : dataframe or ndarray
-        The user's table.
-    n_rows, n_features : int
-    first_row : int
-        Position of the first row in the whole table, for messages.
-    is_fitted : bool
-        Whether it is to be predicted, so that it is too late to declare a column.
-    """
-
-    first_row = 0
-    is_fitted = False
-
-    def batches(self, size):
-        """Cut the table into batches of at most ``size`` rows.
-
-        Yields
-        ------
-        FrameColumns or ArrayColumns
-        """
-        if size >= self.n_rows:
-            yield self
-            return
-        for start in range(0, self.n_rows, size):
-            batch = self.take(slice(start, start + size))
-            batch.first_row, batch.is_fitted = start, self.is_fitted
-            yield batch
-
-    def numeric(self, features):
-        """Columns as a float64 matrix with NaN for missing values.
-
-        The matrix may be the user's own: it must not be written to.
-
-        Parameters
-        ----------
-        features : sequence of int
-            Positions; if all columns are meant, in their order.
-
-        Raises
-        ------
-        ValueError
-            If a value is infinite, or is no number.
-        """
-        matrix = np.empty((self.n_rows, len(features)))
-        self._fill(matrix, features)
-        self._refuse_infinity(matrix, features)
-        return matrix
-
-    def objects(self, feature):
-        """Values of a column as an array of objects, integers exact."""
-        return _to_objects(np.asarray(self._values(feature, exact=True)))
-
-    def factorize(self, feature):
-        """Distinct values of a column and where they are.
-
-        Returns
-        -------
-        levels : ndarray of object
-            Without missing values.
-        codes : ndarray of int of shape (n_rows,)
-            Position in ``levels`` of each row's value; -1 where it is missing.
-
-        Raises
-        ------
-        TypeError
-            If a value can't be a category, such as a list.
-        """
-        values = np.asarray(self._values(feature, exact=True))
-        if values.dtype.kind in "fiub":
-            levels, codes = np.unique(values, return_inverse=True)
-            levels = levels.astype(object)
-        else:
-            position = {}
-            try:
-                codes = np.array(
-                    [
-                        position.setdefault(value, len(position))
-                        for value in _to_objects(values).tolist()
-                    ]
-                )
-            except TypeError:  # not hashable
-                self._refuse(feature, "nested")
-            levels = as_objects(position)
-        missing = is_missing(levels)
-        if missing.any():
-            codes = np.where(missing, -1, np.cumsum(~missing) - 1)[codes]
-        return levels[~missing], codes
-
-    def categorical_mask(self, categorical_features):
-        """Which columns are categorical: the declared ones, and those that look so.
-
-        Parameters
-        ----------
-        categorical_features : "from_dtype", array-like or None
-            See :class:`~cr_sklearn._encoding.TabularEncoder`.
-
-        Returns
-        -------
-        ndarray of bool of shape (n_features,)
-        """
-        mask = self.declared_mask(categorical_features)
-        if categorical_features is None:
-            return mask
-        features = range(self.n_features)
-        return np.array([mask[i] or self._looks_categorical(i) for i in features])
-
-    def declared_mask(self, categorical_features):
-        """Which columns the user, or their dtype, says to be categorical."""
-        mask = np.zeros(self.n_features, dtype=bool)
-        if categorical_features is None:
-            return mask
-        if isinstance(categorical_features, str):
-            if categorical_features != "from_dtype":
-                raise ValueError(
-                    "categorical_features must be 'from_dtype', None, or a list of "
-                    "booleans, positions or column names, got "
-                    f"{categorical_features!r}."
-                )
-            return self._declared_by_dtype()
-        given = np.asarray(categorical_features)
-        if given.size == 0:
-            return self._declared_by_dtype()
-        if given.dtype.kind == "b":
-            if given.shape != (self.n_features,):
-                raise ValueError(
-                    "categorical_features as booleans must have shape "
-                    f"({self.n_features},), got {given.shape}."
-                )
-            mask[given] = True
-        elif given.dtype.kind in "iu":
-            if given.min() < 0 or given.max() >= self.n_features:
-                raise ValueError(
-                    "categorical_features as positions must lie in [0, "
-                    f"{self.n_features - 1}], got {given.tolist()}."
-                )
-            mask[given] = True
-        elif given.dtype.kind in "OU":
-            for name in given.tolist():
-                mask[self._position(name)] = True
-        else:
-            raise ValueError(
-                "categorical_features must hold booleans, positions or column names, "
-                f"got dtype {given.dtype}."
-            )
-        return mask | self._declared_by_dtype()
-
-    def _declared_by_dtype(self):
-        return np.zeros(self.n_features, dtype=bool)
-
-    def _looks_categorical(self, feature):
-        # An array has one dtype for all: its columns are numbers unless declared.
-        return False
-
-    def _fill(self, matrix, features):
-        for position, feature in enumerate(features):
-            matrix[:, position] = self._as_float(feature)
-
-    def _refuse_infinity(self, matrix, features):
-        infinite = np.isinf(matrix)
-        if infinite.any():
-            row, position = np.argwhere(infinite)[0]
-            raise ValueError(
-                f"Input X contains infinity: column {self.label(features[position])}, "
-                f"row {self.first_row + row}. Replace infinite values, for example by "
-                "NaN, which is treated as missing."
-            )
-
-    def _as_float(self, feature):
-        values = np.asarray(self._values(feature))
-        if values.dtype.kind in "fiub":
-            return values
-        if values.dtype.kind in "mM":
-            self._refuse(feature, "date")
-        values = values.astype(object)
-        for kind in kinds_of(values) & ADVICE.keys():
-            self._refuse(feature, kind)
-        try:
-            return np.where(is_missing(values), np.nan, values).astype(float)
-        except (TypeError, ValueError, OverflowError) as error:
-            label = self.label(feature)
-            if self.is_fitted:
-                message = f"Column {label} was numeric in fit, but {error}."
-            else:
-                message = (
-                    f"Column {label} is numeric, but {error}. Declare it in "
-                    "categorical_features if it holds categories."
-                )
-            raise ValueError(message) from error
-
-    def _refuse(self, feature, kind):
-        advice = ADVICE[kind]
-        if self.is_fitted:
-            advice = f"{advice.partition('. ')[0]}, but numbers were expected."
-        raise TypeError(f"Column {self.label(feature)} holds {advice}")
-
-
-def _to_objects(values):
-    if values.dtype.kind in "mM":
-        # In one unit, so that equal dates are equal.
-        values = values.astype(f"{values.dtype.kind}8[us]")
-    return values.astype(object)
-
-
 def _is_plain(dtype):
     """Whether NumPy has such numbers."""
     if dtype.is_float():
@@ -285,7 +79,7 @@ def _is_plain(dtype):
     return dtype.is_integer() and not type(dtype).__name__.endswith("128")
 
 
-class FrameColumns(_Columns):
+class FrameColumns(Columns):
     """Columns of a dataframe."""
 
     def __init__(self, frame, dtypes=None):
@@ -294,19 +88,14 @@ class FrameColumns(_Columns):
         self._dtypes = frame.schema.dtypes() if dtypes is None else dtypes
         self.native = frame.to_native()
         self.n_rows, self.n_features = frame.shape
-        if self.n_features == 0:
-            raise ValueError(
-                f"Found array with 0 feature(s) (shape={frame.shape}) while a minimum "
-                "of 1 is required."
-            )
-        if self.n_rows == 0:
-            raise ValueError(
-                f"Found array with 0 sample(s) (shape={frame.shape}) while a minimum "
-                "of 1 is required."
-            )
+        for count, what in ((self.n_features, "feature"), (self.n_rows, "sample")):
+            if count == 0:
+                raise ValueError(
+                    f"Found array with 0 {what}(s) (shape={frame.shape}) while a "
+                    "minimum of 1 is required."
+                )
 
-    def take(self, rows):
-        """The table of these rows."""
+    def _take(self, rows):
         return FrameColumns(self._frame[rows], self._dtypes)
 
     def label(self, feature):
@@ -327,14 +116,18 @@ class FrameColumns(_Columns):
     def _values(self, feature, exact=False):
         dtype = self._dtypes[feature]
         if dtype.is_nested():
-            self._refuse(feature, "nested")
+            self._refuse(feature, "nested", "categories" if exact else "numbers")
         series = self._frame.get_column(self._names[feature])
         is_integer = dtype.is_integer()
         if is_integer and not _is_plain(dtype):
             return as_objects(series.to_list())
         values = series.to_numpy()
-        if exact and is_integer and values.dtype.kind == "f":
-            # With gaps they are floats, of which large ones are the same.
+        if exact and values.dtype.kind == "f" and not dtype.is_float():
+            # With gaps, integers are floats, of which large ones are the same.
+            native = series.to_native()
+            if dtype in _DECLARED and hasattr(native, "cat"):
+                # The lists that pandas makes of categories are rounded as well.
+                return np.asarray(native.astype(object))
             return as_objects(series.to_list())
         return values
 
@@ -355,7 +148,8 @@ class FrameColumns(_Columns):
         for position in set(range(len(features))).difference(positions):
             matrix[:, position] = self._as_float(features[position])
 
-    def _position(self, name):
+    def position(self, name):
+        """Position of the column of this name."""
         if name not in self._names:
             raise ValueError(
                 f"categorical_features names {name!r}, which is no column of X. "
@@ -363,36 +157,26 @@ class FrameColumns(_Columns):
             )
         return self._names.index(name)
 
-    def _declared_by_dtype(self):
+    def declared_by_dtype(self):
         return np.array([dtype in _DECLARED for dtype in self._dtypes])
 
-    def _looks_categorical(self, feature):
+    def looks_categorical(self, feature):
         dtype = self._dtypes[feature]
         if dtype in _CATEGORICAL:
             return True
         if dtype not in _BY_CONTENT:
             return False
-        kinds = kinds_of(self.objects(feature))
-        for kind in kinds & ADVICE.keys():
-            self._refuse(feature, kind)
-        if len(kinds) > 1:
-            raise TypeError(
-                f"Column {self.label(feature)} mixes values of the types "
-                f"{sorted(kinds)}. Convert it to one type, for example with "
-                ".astype(str)."
-            )
-        return bool(kinds) and kinds != {"number"}
+        return hold_categories(self.objects(feature), self.label(feature))
 
 
-class ArrayColumns(_Columns):
+class ArrayColumns(Columns):
     """Columns of a NumPy array, checked to be 2-D."""
 
     def __init__(self, array):
         self.native = array
         self.n_rows, self.n_features = array.shape
 
-    def take(self, rows):
-        """The table of these rows."""
+    def _take(self, rows):
         return ArrayColumns(self.native[rows])
 
     def label(self, feature):
@@ -423,7 +207,8 @@ class ArrayColumns(_Columns):
     def _values(self, feature, exact=False):
         return self.native[:, feature]
 
-    def _position(self, name):
+    def position(self, name):
+        """Position of the column of this name."""
         raise ValueError(
             f"categorical_features names {name!r}, but X has no column names. Pass "
             "positions, or a dataframe."

@@ -3,8 +3,9 @@
 import numpy as np
 from sklearn.base import BaseEstimator
 
+from cr_sklearn._categorical import categorical_mask, declared_mask
 from cr_sklearn._kinds import warn_of_doubtful_levels
-from cr_sklearn._levels import LevelCodes, kept_levels, level_limit, sorted_levels
+from cr_sklearn._levels import LevelCodes, in_order, kept_levels, level_limit
 from cr_sklearn._piecewise import PiecewiseLinear
 from cr_sklearn._scaling import center_and_scale
 
@@ -48,7 +49,7 @@ class TabularEncoder(BaseEstimator):
     without far values if the quartiles coincide), missing values replaced by the
     median, and bounded by :func:`bound`. A column with missing values in training adds
     an indicator. Categorical columns become one indicator per category, and one more
-    for missing values if training has any. Of more than 128 categories the rarer ones
+    for missing values if training has any. Of more than 256 categories the rarer ones
     share an indicator, that of unseen ones as well; where there is none, an unseen
     category counts as missing. Indicators are centred at their training mean: what has
     no indicator is encoded as zeros, the average row. Columns that are constant in
@@ -78,8 +79,9 @@ class TabularEncoder(BaseEstimator):
     categories_ : dict of int to ndarray
         Sorted categories of each categorical column that is not constant, but for those
         that share an indicator.
-    rare_bucket_ : dict of int to bool
-        Whether the column has an indicator for rare and unseen categories.
+    rare_share_ : dict of int to float
+        Share that the other categories have of the values in training. Where it is not
+        0 the column has an indicator for them, and for unseen ones.
     missing_bucket_ : dict of int to bool
         Whether the column has an indicator for missing values.
     indicator_mean_ : ndarray
@@ -104,7 +106,7 @@ class TabularEncoder(BaseEstimator):
             Positive sample weights.
         """
         self.n_features_in_ = columns.n_features
-        self.is_categorical_ = columns.categorical_mask(self.categorical_features)
+        self.is_categorical_ = categorical_mask(columns, self.categorical_features)
         weights = self._fit_numeric(columns, weight)
         weights += self._fit_categories(columns, weight)
         self.indicator_mean_ = np.concatenate([np.empty(0), *weights]) / weight.sum()
@@ -284,44 +286,49 @@ class TabularEncoder(BaseEstimator):
 
     def _fit_categories(self, columns, weight):
         """Categories and buckets; the weight of each indicator, by column."""
-        self.categories_, self.rare_bucket_, self.missing_bucket_ = {}, {}, {}
+        self.categories_, self.rare_share_, self.missing_bucket_ = {}, {}, {}
         weights = []
         categorical = np.flatnonzero(self.is_categorical_).tolist()
-        declared = columns.declared_mask(self.categorical_features)
-        limit = level_limit(max(len(categorical), 1))
+        declared = declared_mask(columns, self.categorical_features)
+        limit = level_limit(columns, categorical)
         for feature in categorical:
-            label, (levels, codes) = columns.label(feature), columns.factorize(feature)
+            label = columns.label(feature)
+            levels, codes = in_order(*columns.factorize(feature), label)
             present = codes >= 0
+            counts = np.bincount(codes[present], minlength=len(levels))
             if not declared[feature]:
-                warn_of_doubtful_levels(label, levels, np.bincount(codes[present]))
+                warn_of_doubtful_levels(label, levels, counts)
             by_level = np.bincount(codes[present], weight[present], len(levels))
-            kept = kept_levels(levels, by_level, limit)
-            sorted_levels(levels, label)  # refuses what has no order
-            categories = sorted_levels(levels[kept], label)
-            buckets = not kept.all(), not present.all()
-            if len(categories) + sum(buckets) > 1:
-                self.categories_[feature] = categories
-                self.rare_bucket_[feature], self.missing_bucket_[feature] = buckets
+            kept = kept_levels(by_level, counts, limit)
+            has_missing = not present.all()
+            if has_missing and not kept.any():
+                kept[:1] = True  # one that shows the type of all
+            n_indicators = kept.sum() + (not kept.all()) + has_missing
+            if n_indicators > 1:
+                self.categories_[feature] = levels[kept]
+                share = by_level[~kept].sum() / max(by_level.sum(), 1e-300)
+                self.rare_share_[feature] = float(share)
+                self.missing_bucket_[feature] = has_missing
                 positions = self._positions(columns, feature)
-                weights.append(
-                    np.bincount(positions, weight, self._n_indicators(feature))
-                )
+                weights.append(np.bincount(positions, weight, n_indicators))
         return weights
-
-    def _n_indicators(self, feature):
-        buckets = self.rare_bucket_[feature] + self.missing_bucket_[feature]
-        return len(self.categories_[feature]) + buckets
 
     def _positions(self, columns, feature, seen=None):
         """Indicator of each row's category; -1 for none."""
         levels, codes = columns.factorize(feature)
-        n_known, is_last = len(self.categories_[feature]), self.missing_bucket_[feature]
-        missing = self._n_indicators(feature) - 1 if is_last else -1
-        rare = n_known if self.rare_bucket_[feature] else missing
-        categories = LevelCodes(self.categories_[feature], columns.label(feature))
-        known = categories.of(levels)
-        if seen is not None and not self.rare_bucket_[feature]:
+        categories = self.categories_[feature]
+        missing = rare = -1
+        if self.missing_bucket_[feature]:
+            missing = rare = self._n_indicators(feature) - 1
+        if self.rare_share_[feature]:
+            rare = len(categories)
+        known = LevelCodes(categories, columns.label(feature)).of(levels)
+        if seen is not None:
             seen.add(feature, levels, known, codes)
         # The last one is for missing values, whose code is -1.
         positions = [*(rare if code is None else code for code in known), missing]
         return np.array(positions)[codes]
+
+    def _n_indicators(self, feature):
+        buckets = (self.rare_share_[feature] > 0) + self.missing_bucket_[feature]
+        return len(self.categories_[feature]) + buckets

@@ -108,6 +108,7 @@ class FitMixin(AutomaticMixin):
         training = TrainingPart(rows.columns, target, rows.weight)
         fitted = sample = again = None
         if go_on:
+            rows.columns.is_fitted = True
             encoder, fitted, sample = self._encoder, self._network.members, self._sample
             if mode == "partial_fit" and sample is not None:
                 # Rows that come in order would make the networks forget others.

@@ -16,10 +16,20 @@ _NEARLY_ALL = 0.9
 _MANY = 20
 # A column with more values, and more than this share of the rows, only names the rows.
 _MANY_NAMES, _NAMES_SHARE = 50, 0.5
-_DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([ T]\d.*)?")
 # Around and within numbers that were written for people.
-_DECORATION = re.compile(r"[\s$€£¥%_']")
+_DECORATION = re.compile(r"[\s%_'\u2019$¢£¤¥₠-\u20cf]|\b(?:CHF|EUR|GBP|JPY|USD)\b")
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(\D|$))")
+_DECIMAL_COMMA = re.compile(r"[-+]?(\d{1,3}(\.\d{3})+|\d*),\d+")
+_MONTH = r"(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?"
+_DATE = re.compile(
+    rf"""([a-z]+,\s)?(
+    (1[5-9]|20)\d\d([-/.])\d{{1,2}}(\4\d{{1,2}})?
+    |\d{{1,2}}([-/.])\d{{1,2}}\6(\d{{4}}|\d\d)
+    |\d{{1,2}}[-\s]{_MONTH}[-\s,]+\d{{2,4}}
+    |{_MONTH}[-\s](\d{{1,2}},?[-\s])?\d{{4}}
+    )([\sT]\d.*)?""",
+    re.VERBOSE | re.IGNORECASE,
+)
 
 _DECLARE = " Or declare it in categorical_features, if its values are categories."
 ADVICE = {
@@ -93,15 +103,58 @@ def kinds_of(values):
     return {kind_of(value) for value in values[~is_missing(values)]}
 
 
-def text_as_number(text):
-    """Number that a text reads as, without signs of currency and thousands, or None."""
-    text = _THOUSANDS.sub("", _DECORATION.sub("", text))
-    if not any(character.isdigit() for character in text):
-        return None
+def reads_as_number(text):
+    """Whether a text is a number, perhaps with signs of currency and thousands."""
+    text = _DECORATION.sub("", text).replace("\N{MINUS SIGN}", "-")
+    if text.startswith("(") and text.endswith(")"):
+        text = text[1:-1]
+    text = _THOUSANDS.sub("", text)
+    return _is_float(text) or bool(_DECIMAL_COMMA.fullmatch(text))
+
+
+def reads_as_date(text):
+    """Whether a text is a day or a month, perhaps with a time of day."""
+    return bool(_DATE.fullmatch(text.strip()))
+
+
+def _is_float(text):
     try:
-        return float(text)
+        return np.isfinite(float(text))
     except ValueError:
-        return None
+        return False
+
+
+def hold_categories(values, label):
+    """Whether objects are categories, and not numbers.
+
+    Parameters
+    ----------
+    values : ndarray of object
+        Of a column that was not declared.
+    label : str
+        Its name, for messages.
+
+    Raises
+    ------
+    TypeError
+        If they are of a kind that needs to be converted, or of several.
+    """
+    kinds = kinds_of(values)
+    for kind in kinds & ADVICE.keys():
+        raise TypeError(f"Column {label} holds {ADVICE[kind]}")
+    if len(kinds) > 1:
+        advice = "Convert it to one type, for example with .astype(str)."
+        if kinds == {"number", "str"}:
+            odd = next(value for value in values if isinstance(value, str))
+            advice = (
+                f"If it holds numbers, {odd!r} may stand for a missing one: convert it "
+                'with pandas.to_numeric(..., errors="coerce"); if it holds categories, '
+                "with .astype(str)."
+            )
+        raise TypeError(
+            f"Column {label} mixes values of the types {sorted(kinds)}. {advice}"
+        )
+    return bool(kinds) and kinds != {"number"}
 
 
 def warn_of_doubtful_levels(label, levels, counts):
@@ -118,20 +171,26 @@ def warn_of_doubtful_levels(label, levels, counts):
     if len(levels) <= _MANY:
         return
     n_rows = counts.sum()
-    tests = {
-        "number": (lambda text: text_as_number(text) is not None, "pandas.to_numeric"),
-        "date": (lambda text: _DATE.fullmatch(text.strip()), "pandas.to_datetime"),
-    }
-    for what, (reads, convert) in tests.items():
-        fits = np.array([isinstance(v, str) and bool(reads(v)) for v in levels])
+    for what, reads, advice in (
+        ("number", reads_as_number, 'pandas.to_numeric(..., errors="coerce")'),
+        (
+            "date",
+            reads_as_date,
+            'pandas.to_datetime(..., errors="coerce") and then to days since a '
+            "reference date",
+        ),
+    ):
+        fits = np.array([isinstance(v, str) and reads(v) for v in levels])
         share = counts[fits].sum() / n_rows
-        if share >= _NEARLY_ALL:
+        # A sign for missing values may stand in many rows, but it is one value.
+        if max(share, fits.mean()) >= _NEARLY_ALL:
             other = f" ({levels[~fits][0]!r} does not)" if not fits.all() else ""
-            then = " and then to days since a reference date" if what == "date" else ""
+            odd = [v for v in levels[fits] if what == "number" and not _is_float(v)]
+            first = f", after writing {odd[0]!r} and the like plainly" if odd else ""
             _warn(
                 f"Column {label} holds text, of which {share:.1%} reads as a {what}"
                 f"{other}, but each value counts as a category. Convert it, for "
-                f'example with {convert}(..., errors="coerce"){then}'
+                f"example with {advice}{first}"
             )
             return
     if len(levels) >= _MANY_NAMES and len(levels) > _NAMES_SHARE * n_rows:

@@ -1,46 +1,45 @@
 """Categories of a column: which are kept, and which one a new value is."""
 
+import datetime
 import warnings
+from decimal import Decimal
+from functools import cached_property
+from numbers import Integral, Real
 
 import numpy as np
 
-from cr_sklearn._kinds import as_objects, kind_of
+from cr_sklearn._kinds import kind_of, reads_as_date
 
-# Categories of a column that have an indicator of their own; rarer ones share one.
-MAX_LEVELS = 128
-# Those of all columns together.
-_MAX_LEVELS_IN_ALL = 2048
-_FEWEST_LEVELS = 32
+# Categories of a column that have an indicator of their own; rarer ones share one. So
+# many make a fit of 8,000 rows take 1.8 times as long.
+_MAX_LEVELS = 256
+# Those of all columns together, and of each where that would be exceeded.
+_MAX_LEVELS_IN_ALL, _FEWEST_LEVELS = 2048, 32
 # Single rows of an unseen category are ordinary; a whole column of them is not.
 _ENOUGH_ROWS = 10
+# A column with rare categories may hold nothing else with this probability at least.
+_BY_CHANCE = 1e-3
 # Values in a message.
 _SHOWN = 3
 
 
-def level_limit(n_columns):
-    """Categories that each of so many columns may keep."""
-    return min(MAX_LEVELS, max(_FEWEST_LEVELS, _MAX_LEVELS_IN_ALL // n_columns))
+def level_limit(columns, features):
+    """Categories that each of these columns of a table may keep."""
+    limit = _MAX_LEVELS
+    if limit * len(features) > _MAX_LEVELS_IN_ALL:
+        n_levels = np.array(
+            [len(columns.factorize(feature)[0]) for feature in features]
+        )
+        while (
+            limit > _FEWEST_LEVELS
+            and np.minimum(n_levels, limit).sum() > _MAX_LEVELS_IN_ALL
+        ):
+            limit //= 2
+    return limit
 
 
-def kept_levels(levels, weights, limit):
-    """Which categories have an indicator of their own, a mask.
-
-    All of them, or the heaviest where there are more than ``limit``: those that weigh
-    more than the next one, so that of many equal ones none is kept by accident.
-
-    Parameters
-    ----------
-    levels : ndarray of object of shape (n_levels,)
-    weights : ndarray of shape (n_levels,)
-    limit : int
-    """
-    if len(levels) <= limit:
-        return np.ones(len(levels), dtype=bool)
-    return weights > np.sort(weights)[-limit - 1]
-
-
-def sorted_levels(levels, label):
-    """Categories of one kind, in order.
+def in_order(levels, codes, label):
+    """Categories of one kind sorted, and the codes of the rows that go with that.
 
     Raises
     ------
@@ -48,13 +47,38 @@ def sorted_levels(levels, label):
         If they have no order.
     """
     try:
-        return as_objects(sorted(set(levels.tolist())))
+        order = sorted(range(len(levels)), key=levels.tolist().__getitem__)
     except TypeError as error:
         kinds = sorted({type(value).__name__ for value in levels.tolist()})
         raise TypeError(
             f"The categories of column {label} are of the types {kinds} and can't be "
             "sorted. Convert the column to one type, for example with .astype(str)."
         ) from error
+    order = np.array(order, dtype=int)
+    # The last one is for missing values, whose code is -1.
+    place = np.full(len(levels) + 1, -1)
+    place[order] = np.arange(len(levels))
+    return levels[order], place[codes]
+
+
+def kept_levels(weights, counts, limit):
+    """Which categories have an indicator of their own, a mask.
+
+    All of them, or the heaviest where there are more than ``limit``, of equal ones the
+    first; but not those of a single row, from which nothing can be learned.
+
+    Parameters
+    ----------
+    weights, counts : ndarray of shape (n_levels,)
+        Weights and numbers of their rows.
+    limit : int
+    """
+    if len(weights) <= limit:
+        return np.ones(len(weights), dtype=bool)
+    heaviest = np.argsort(-weights, kind="stable")[:limit]
+    kept = np.zeros(len(weights), dtype=bool)
+    kept[heaviest] = counts[heaviest] > 1
+    return kept
 
 
 class LevelCodes:
@@ -63,15 +87,15 @@ class LevelCodes:
     Parameters
     ----------
     categories : ndarray of object
+        Of one kind.
     label : str
         Name of the column, for messages.
     """
 
     def __init__(self, categories, label):
         self._codes = {value: code for code, value in enumerate(categories)}
-        self._label, self._kind = label, None
-        if len(categories):  # all of one kind
-            self._kind = kind_of(categories[0])
+        self._label = label
+        self._kind = kind_of(categories[0]) if len(categories) else None
 
     def of(self, levels):
         """Code of each of some values; None for those that are not known.
@@ -85,36 +109,72 @@ class LevelCodes:
             If values are of a type that no category has, or might mean one that is
             written in another way, as 7 and "007".
         """
-        return [
-            self._codes[level] if level in self._codes else self._by_text(level)
-            for level in levels
-        ]
+        return [self._code(level) for level in levels]
+
+    def _code(self, level):
+        if isinstance(level, float) and abs(level) >= _INEXACT:
+            self._refuse_rounded(level)
+        code = self._codes.get(level)
+        return self._by_text(level) if code is None else code
 
     def _by_text(self, level):
         kind = kind_of(level)
-        if self._kind is None or kind == self._kind:
+        if self._kind is None or (kind == self._kind and kind not in _MANY_TYPES):
             return None
-        if {kind, self._kind} <= {"number", "bool"}:
-            return None  # equal ones were found
-        if self._kind == "str" and kind in ("number", "bool"):
-            number, found = level, self._codes.get(_text(level))
-            meant = [known for known in self._codes if _number(known) == number]
-        elif kind == "str" and self._kind in ("number", "bool"):
-            number = _number(level)
-            if number is None:
-                self._refuse(level)
-            found = self._codes.get(number)
-            meant = []
-            if found is not None and level not in _spellings(number):
-                meant, found = [number], None
-        else:
+        if self._kind == "str":
+            return self._among_texts(level, kind)
+        is_alike = kind == self._kind or {kind, self._kind} <= _NUMBERS
+        if not is_alike and kind != "str":
             self._refuse(level)
-        if found is None and meant:
-            self._refuse(level, f": {level!r} might be {meant[0]!r}, or not")
-        return found
+        spellings = _spellings(level) if is_alike else [level]
+        codes = (self._by_spelling.get(spelling) for spelling in spellings)
+        code = next((code for code in codes if code is not None), None)
+        if code is None and not is_alike:
+            number = _number(level) if self._kind in _NUMBERS else None
+            if number in self._codes:
+                self._refuse(level, number)
+            if number is None and not (self._kind == "date" and reads_as_date(level)):
+                self._refuse(level)
+        return code
 
-    def _refuse(self, level, reason=""):
+    def _among_texts(self, level, kind):
+        spellings = _spellings(level)
+        meant = {*self._by_number.get(level, ()), *(spellings & self._codes.keys())}
+        if len(meant) > 1 or meant - spellings:
+            self._refuse(level, min(meant - {str(level)}))
+        if meant:
+            return self._codes[meant.pop()]
+        is_date = kind == "date" and reads_as_date(next(iter(self._codes)))
+        if kind not in _NUMBERS and not is_date:
+            self._refuse(level)
+        return None
+
+    @cached_property
+    def _by_spelling(self):
+        return {
+            spelling: code
+            for known, code in self._codes.items()
+            for spelling in _spellings(known)
+        }
+
+    @cached_property
+    def _by_number(self):
+        texts = {}
+        for known in self._codes:
+            texts.setdefault(_number(known), []).append(known)
+        return texts
+
+    def _refuse_rounded(self, level):
+        """Refuse a float that may have been another integer before it was rounded."""
+        for known in self._codes:
+            number = _number(known)
+            is_whole = isinstance(number, Integral) and abs(number) < _LARGEST
+            if is_whole and float(number) == level:
+                self._refuse(level, known)
+
+    def _refuse(self, level, meant=None):
         known = next(iter(self._codes))
+        reason = "" if meant is None else f": {level!r} might be {meant!r}, or not"
         raise TypeError(
             f"Column {self._label} holds values of type {type(level).__name__}, such "
             f"as {level!r}, but its categories in fit were of type "
@@ -123,81 +183,103 @@ class LevelCodes:
         )
 
 
-_BOOLEANS = {"True": True, "False": False}
+_NUMBERS = {"number", "bool"}
+# Kinds of several types, of which equal values may differ: decimals and floats, days
+# and points in time.
+_MANY_TYPES = {"number", "date"}
+# From here on, floats are not exact integers.
+_INEXACT, _LARGEST = 2.0**53, 2**1023
+_BOOLEANS = {
+    text: value
+    for value in (True, False)
+    for text in (str(value), str(value).lower(), str(value).upper())
+}
 
 
-def _text(number):
-    """How a number is written; whole ones without a point."""
-    if isinstance(number, (bool, np.bool_)):
-        return str(bool(number))
-    return str(int(number)) if number == int(number) else repr(float(number))
+def _spellings(value):
+    """Texts that mean a value and nothing else."""
+    if isinstance(value, (bool, np.bool_)):
+        return {text for text, boolean in _BOOLEANS.items() if boolean == value}
+    texts = {str(value)}
+    if isinstance(value, datetime.date):
+        texts.add(value.isoformat())
+        for end in (" 00:00:00", "T00:00:00"):
+            texts |= {text.removesuffix(end) for text in texts}
+    elif isinstance(value, (Real, Decimal)):
+        try:
+            if value == int(value):
+                texts.add(str(int(value)))
+            if abs(value) < _INEXACT:
+                texts.add(repr(float(value)))
+        except OverflowError:  # infinite
+            pass
+    return texts
 
 
-def _spellings(number):
-    """Texts that mean a number and nothing else."""
-    if isinstance(number, bool):
-        return {str(number)}
-    return {_text(number), repr(float(number))}
-
-
-def _number(text):
-    """Number or boolean that a text is, or None."""
-    if not isinstance(text, str):
-        return None
-    if text in _BOOLEANS:
-        return _BOOLEANS[text]
-    try:
-        return int(text)
-    except ValueError:
-        pass
-    try:
-        number = float(text)
-    except ValueError:
-        return None
-    return number if np.isfinite(number) else None
+def _number(value):
+    """Number or boolean that a text is, or None; what is no text, itself."""
+    if not isinstance(value, str):
+        return value
+    if value in _BOOLEANS:
+        return _BOOLEANS[value]
+    for read in (int, float):
+        try:
+            number = read(value)
+        except ValueError:
+            continue
+        return number if abs(number) < np.inf else None
+    return None
 
 
 class SeenLevels:
-    """What a table's categorical columns hold that training has seen.
-
-    Attributes
-    ----------
-    found : dict of int to list
-        Of each column: rows with a value, rows with a known one, and some values.
-    """
+    """Which of a table's categorical columns hold a value that training has seen."""
 
     def __init__(self):
-        self.found = {}
+        self._seen, self._unseen = set(), {}
 
     def add(self, feature, levels, known, codes):
-        """Count the rows of a batch."""
-        counts = np.bincount(codes[codes >= 0], minlength=len(levels))
-        is_known = np.array([code is not None for code in known], dtype=bool)
-        n_rows, n_known, some = self.found.get(feature, (0, 0, []))
-        some = list(dict.fromkeys([*some, *levels[:_SHOWN]]))[:_SHOWN]
-        self.found[feature] = (
-            n_rows + counts.sum(),
-            n_known + counts[is_known].sum(),
-            some,
-        )
+        """Look at a batch of rows.
 
-    def warn(self, columns, categories):
+        Parameters
+        ----------
+        feature : int
+        levels : ndarray of object
+        known : list
+            Code of each; None for those that are not known.
+        codes : ndarray of int
+            Of the rows, by the levels; -1 where they are missing.
+        """
+        if feature in self._seen:
+            return
+        if any(code is not None for code in known):
+            self._seen.add(feature)
+            self._unseen.pop(feature, None)
+            return
+        n_rows, unseen = self._unseen.get(feature, (0, {}))
+        n_rows += int((codes >= 0).sum())
+        self._unseen[feature] = n_rows, {**unseen, **dict.fromkeys(levels)}
+
+    def warn(self, columns, encoder):
         """Warn of columns of which no value is known.
 
         Parameters
         ----------
         columns : FrameColumns or ArrayColumns
             The table.
-        categories : dict of int to ndarray
-            Those of training.
+        encoder : TabularEncoder
         """
-        for feature, (n_rows, n_known, some) in self.found.items():
-            if n_rows >= _ENOUGH_ROWS and not n_known:
-                shown = categories[feature][:_SHOWN].tolist()
-                warnings.warn(
-                    f"No value of column {columns.label(feature)} was seen in fit: it "
-                    f"holds {some}, where fit had {shown}. All its rows are predicted "
-                    "as unknown; check how the column was read.",
-                    UserWarning,
-                    stacklevel=2,
-                )
+        for feature, (n_rows, unseen) in self._unseen.items():
+            if n_rows < _ENOUGH_ROWS:
+                continue
+            # Values may also be rare ones of training; but not many of them.
+            if encoder.rare_share_[feature] ** len(unseen) > _BY_CHANCE:
+                continue
+            some = list(unseen)[:_SHOWN]
+            shown = encoder.categories_[feature][:_SHOWN].tolist()
+            warnings.warn(
+                f"No value of column {columns.label(feature)} was seen in fit: it "
+                f"holds {some}, where fit had {shown}. All its rows are predicted as "
+                "unknown; check how the column was read.",
+                UserWarning,
+                stacklevel=2,
+            )

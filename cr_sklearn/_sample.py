@@ -29,8 +29,7 @@ class SampledColumns(ArrayColumns):
         super().__init__(values)
         self._labels = labels
 
-    def take(self, rows):
-        """The table of these rows."""
+    def _take(self, rows):
         return SampledColumns(self.native[rows], self._labels)
 
     def label(self, feature):

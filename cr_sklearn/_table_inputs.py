@@ -70,15 +70,17 @@ class TableInputs:
         self._fit_ramps(encoder.ramps_, constant)
         self._indicator_mean = constant(encoder.indicator_mean_).to(self.dtype)
         self._numeric = _numeric_tensor(columns, encoder.numeric_features_).to(place)
-        # Of one byte each; the encoding has seen all of their categories.
+        # Of one byte each; 2 for none, which is encoded as zeros.
         mean = encoder.indicator_mean_
         indicators = torch.empty((columns.n_rows, len(mean)), dtype=torch.uint8)
         if len(mean):
             own = slice(len(encoder.center_), encoder.n_standardised)
             for rows, encoded in _encoded_batches(encoder, columns):
                 values = np.rint(encoded[:, own] + mean).astype(np.uint8)
+                values[encoded[:, own] == 0.0] = 2
                 indicators[rows] = torch.from_numpy(values)
         self._indicators = indicators.to(place)
+        self._is_complete = not (indicators == 2).any()
 
     def index_select(self, dim, index):
         """Encoded rows, a tensor of shape (len(index), n_encoded)."""
@@ -103,6 +105,8 @@ class TableInputs:
             out[:, start:] = ramps
         indicators = self._indicators.index_select(dim, index).to(self.dtype)
         torch.sub(indicators, self._indicator_mean, out=out[:, n_numeric:start])
+        if not self._is_complete:
+            out[:, n_numeric:start].masked_fill_(indicators == 2.0, 0.0)
         # Clipped values have a square.
         values.div_((values / BOUND).square_().add_(1.0).sqrt_())
         out[:, :n_numeric] = values.nan_to_num_()

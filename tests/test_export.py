@@ -127,7 +127,7 @@ def test_rare_categories_share_an_indicator(kind, gaps):
         column[::7] = None
     frame = pd.DataFrame({"a": column.astype("category"), "b": rng.normal(size=500)})
     model = small().fit(frame, (column.map(float) < 10).astype(int))
-    assert model._encoder.rare_bucket_ == {0: True}
+    assert model._encoder.rare_share_[0] > 0.5
     assert len(model._encoder.categories_[0]) == 20
     new = frame.assign(a=frame["a"].astype(object))
     new.loc[:30, "a"] = kind(1000)
@@ -136,12 +136,25 @@ def test_rare_categories_share_an_indicator(kind, gaps):
     assert_same(model, new)
 
 
+@pytest.mark.parametrize("kind", [str, float])
+def test_ids_with_gaps_keep_their_type(kind):
+    """All are rare, but a graph must know what it is given."""
+    column = pd.Series(np.arange(300)).map(kind)
+    column[::7] = None
+    frame = pd.DataFrame({"a": column.astype("category"), "b": np.arange(300) % 9})
+    model = small().fit(frame, np.arange(300) % 2)
+    assert len(model._encoder.categories_[0]) == 1
+    assert_same(model, frame)
+
+
 def test_a_column_without_a_name_is_refused():
     """A CSV's index, as polars reads it."""
     frame = pl.DataFrame({"": range(40), "b": np.arange(40.0) % 7})
     model = small().fit(frame, np.arange(40) % 2)
-    with pytest.raises(ValueError, match="Column 0 has an empty name"):
-        to_onnx(model)
+    pipeline = make_pipeline(StandardScaler(), small()).fit(frame, np.arange(40) % 2)
+    for estimator in (model, pipeline):
+        with pytest.raises(ValueError, match="Column 0 has an empty name"):
+            to_onnx(estimator)
 
 
 def test_inputs_are_columns_by_name(mixed_frame):

@@ -2,7 +2,6 @@
 
 import datetime
 import uuid
-import warnings
 from decimal import Decimal
 from fractions import Fraction
 
@@ -14,8 +13,7 @@ import pytest
 
 from cr_sklearn import ChainzRuleClassifier
 from cr_sklearn._columns import read_columns
-from cr_sklearn._encoding import TabularEncoder
-from cr_sklearn._levels import LevelCodes, kept_levels
+from cr_sklearn._kinds import reads_as_date, reads_as_number
 
 rng = np.random.default_rng(0)
 NUMBERS = rng.normal(size=200).round(3)
@@ -75,6 +73,34 @@ def test_doubtful_text_is_warned_of_once_unless_it_is_declared(values, message):
     assert len(caught) == 1
     fitted(values, categorical_features=["a"])
     fitted(pd.Categorical(values))
+
+
+NUMBER_TEXTS = ["1,234", "$999.00", "12 %", "1.234,56", "-0,5", "(3.20)", "₹5", "5 EUR"]
+DATE_TEXTS = ["2020-01-31", "31.1.2020", "1/31/20", "31-Jan-2020", "January 31, 2020"]
+DATE_TEXTS += ["2020-01", "2020-01-31T10:00:00Z", "2020/1/31 10:00"]
+
+
+def test_what_reads_as_a_number_or_a_date():
+    """People write them in many ways, and versions and addresses are neither."""
+    assert all(map(reads_as_number, NUMBER_TEXTS))
+    assert all(map(reads_as_date, DATE_TEXTS))
+    for text in ("", "?", "nan", "1.2.3", "3 kg", "B12", "10.0.0.1", "12-B", "4711-12"):
+        assert not reads_as_number(text)
+        assert not reads_as_date(text)
+
+
+def test_numbers_with_a_common_sign_for_missing_are_warned_of():
+    """A third of question marks are one value among many."""
+    values = np.where(np.arange(200) % 3, NUMBERS.astype(str), "?")
+    with pytest.warns(UserWarning, match=r"66.5% reads as a number \('\?' does not\)"):
+        fitted(values)
+
+
+def test_advice_for_numbers_beside_text_keeps_them_numbers():
+    """As text, each of them would be a category."""
+    values = pd.Series(["?", *NUMBERS[1:]], dtype=object)
+    with pytest.raises(TypeError, match=r"'\?' may stand for .*pandas.to_numeric"):
+        fitted(values)
 
 
 @pytest.mark.parametrize(
@@ -153,15 +179,32 @@ def test_tuples_are_categories():
     assert score([(int(value), "x") for value in Y]) == 1.0
 
 
-@pytest.mark.parametrize("kind", ["Int64", "UInt64", "polars"])
+LARGE = ["Int64", "UInt64", "category", "polars", "arrow", "arrow dictionary"]
+
+
+@pytest.mark.parametrize("kind", LARGE)
 def test_large_integers_with_gaps_stay_apart(kind):
     """As floats, neighbours above 2**53 are one."""
     values = [None, *(2**60 + Y[1:]).tolist()]
     if kind == "polars":
         table = pl.DataFrame({"a": values})
+    elif kind == "arrow":
+        table = pa.table({"a": values})
+    elif kind == "arrow dictionary":
+        table = pa.table({"a": pa.array(values).dictionary_encode()})
+    elif kind == "category":
+        table = pd.DataFrame({"a": pd.Categorical(values)})
     else:
         table = pd.DataFrame({"a": pd.array(values, dtype=kind)})
     assert score(table, categorical_features=["a"]) > 0.99
+
+
+def test_dictionaries_of_floats_are_categories():
+    """Arrow and pandas have them, with gaps."""
+    values = [None, *np.where(Y[1:], 1.5, 2.5).tolist()]
+    for column in (pa.array(values).dictionary_encode(), pd.Categorical(values)):
+        frame = pa.table if isinstance(column, pa.Array) else pd.DataFrame
+        assert score(frame({"a": column})) > 0.99
 
 
 def test_a_list_of_categorical_features_adds_to_what_is_detected():
@@ -178,95 +221,19 @@ def test_a_list_of_categorical_features_adds_to_what_is_detected():
 
 def test_at_prediction_nobody_is_told_to_declare_a_column():
     """It is too late for that."""
-    model = fitted(NUMBERS)
-    for values in (["high"] * 3, DAYS[:3]):
-        with pytest.raises((TypeError, ValueError), match="Column 'a' ") as error:
-            model.predict(pd.DataFrame({"a": values}))
-        assert "eclare" not in str(error.value)
-
-
-def test_codes_that_change_their_type_are_matched():
-    """A CSV brings back "101" as 101, and as 101.0 where the column has gaps."""
-    text = pd.DataFrame({"zip": CODES})
-    model = ChainzRuleClassifier(max_iter=10, random_state=0).fit(text, Y)
-    for kind in (int, float, object):
-        assert model.score(text.astype(kind), Y) == 1.0
-    numbers = fitted(text.astype(int), categorical_features=["zip"])
-    for other in (text, text.astype(int).astype(float).astype(str)):
-        assert numbers.score(other, Y) == 1.0
-
-
-MATCHES = [
-    (["7", "8"], 7, 0),
-    (["7", "8"], 9.0, None),
-    (["7", "8"], True, None),
-    (["False", "True"], np.True_, 1),
-    ([7, 8], "8", 1),
-    ([7, 8], "8.0", 1),
-    ([7.5, 8.0], "7.5", 0),
-    ([7, 8], "9", None),
-    ([False, True], "True", 1),
-    ([False, True], 1, 1),
-    (["a", "b"], "c", None),
-]
-
-
-@pytest.mark.parametrize("categories, value, code", MATCHES, ids=str)
-def test_values_of_another_type_are_what_is_written_alike(categories, value, code):
-    """And no other."""
-    codes = LevelCodes(np.array(categories, dtype=object), "'a'")
-    assert codes.of([value]) == [code]
-
-
-AMBIGUOUS = [
-    (["007", "8"], 7, "type int, such as 7, .* type str, such as '007'"),
-    ([7, 8], "007", "'007' might be 7, or not"),
-    ([7, 8], "seven", "type str, such as 'seven', .* type int, such as 7"),
-    (["7", "8"], START, "type date, such as .* type str, such as '7'"),
-    ([False, True], "yes", "type str, such as 'yes', .* type bool"),
-]
-
-
-@pytest.mark.parametrize("categories, value, message", AMBIGUOUS, ids=str)
-def test_values_that_may_mean_another_are_refused(categories, value, message):
-    """A guess would be silently wrong."""
-    codes = LevelCodes(np.array(categories, dtype=object), "'a'")
-    with pytest.raises(TypeError, match=f"Column 'a' holds values of .*{message}"):
-        codes.of([value])
-
-
-def test_a_column_of_unseen_values_is_warned_of_once():
-    """All rows of it are unknown: it was read in another way, or is another column."""
-    model = fitted(CODES, batch_size_predict=50)
-    other = pd.DataFrame({"a": ["x", "y"] * 100})
-    with pytest.warns(UserWarning, match=r"No value of column 'a'.*\['x', 'y'\]") as w:
-        model.predict(other)
-    assert len(w) == 1
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        model.predict(other.iloc[:1])  # a single request is ordinary
-        model.predict(other.assign(a=[*["x"] * 199, "101"]))
-
-
-def test_rare_levels_share_an_indicator():
-    """Time and memory must not grow with the number of names."""
-    names = [*["often"] * 50, *["sometimes"] * 20, *map(str, range(1000, 1300))]
-    frame = pd.DataFrame({"a": pd.Categorical(names)})
-    encoder = TabularEncoder().fit(read_columns(frame), np.ones(len(frame)))
-    assert encoder.categories_[0].tolist() == ["often", "sometimes"]
-    encoded, _ = encoder.transform(read_columns(frame))
-    assert encoded.shape[1] == 3
-    np.testing.assert_allclose(encoded.mean(axis=0), 0.0, atol=1e-12)
-    unseen, _ = encoder.transform(read_columns(pd.DataFrame({"a": ["new"]})))
-    np.testing.assert_array_equal(unseen[0], encoded[-1])
-
-
-def test_ties_at_the_limit_are_all_rare():
-    """Which of equal names has an indicator would be an accident."""
-    weights = np.array([5.0, 2.0, 2.0, 2.0, 1.0])
-    assert kept_levels(np.arange(5), weights, 5).all()
-    assert kept_levels(np.arange(5), weights, 2).tolist() == [True, *[False] * 4]
-    assert kept_levels(np.arange(5), 3 * weights, 4).sum() == 4
+    model = fitted(NUMBERS).set_params(warm_start=True)
+    for values in (["high"] * 3, DAYS[:3], [[1]] * 3):
+        other = pd.DataFrame({"a": values})
+        for call in (
+            lambda X: model.predict(X),
+            lambda X: model.fit(X, Y[:3]),
+            lambda X: model.partial_fit(X, Y[:3]),
+        ):
+            with pytest.raises((TypeError, ValueError), match=r"'a'.* num") as error:
+                call(other)
+            assert "eclare" not in str(error.value)
+    with pytest.raises(TypeError, match=r"lists .* but categories were expected"):
+        fitted(CODES).predict(other)
 
 
 def test_other_lazy_frames_are_told_their_own_way():

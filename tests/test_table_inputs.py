@@ -53,6 +53,18 @@ def test_batches_are_encoded_as_the_whole_table_is(name, n_bins, monkeypatch):
     )
 
 
+def test_unseen_categories_are_the_average_row():
+    """A warm start on another large table meets them."""
+    kinds = ["q"] * 9 + ["p"]
+    columns = read_columns(pd.DataFrame({"kind": kinds}))
+    encoder = TabularEncoder().fit(columns, np.ones(10))
+    columns = read_columns(pd.DataFrame({"kind": ["new", "q"]}))
+    x = TableInputs(encoder, columns, torch.zeros(1, dtype=torch.float64))
+    expected = torch.from_numpy(encoder.transform(columns)[0])
+    torch.testing.assert_close(x.index_select(0, torch.arange(2)), expected)
+    assert not expected[0].any()
+
+
 def test_an_array_of_floats_is_not_copied():
     """Twice a large table may not fit into memory."""
     X = TABLES["float32"]

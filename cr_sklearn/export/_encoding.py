@@ -229,27 +229,23 @@ def _indicators(graph, encoder, columns):
         mean = encoder.indicator_mean_[:start]
         parts.append(add("Sub", graph.as_double(missing), mean))
     for feature, categories in encoder.categories_.items():
-        has_rare = encoder.rare_bucket_[feature]
+        has_rare = encoder.rare_share_[feature] > 0
         has_missing = encoder.missing_bucket_[feature]
         stop = start + len(categories) + has_rare + has_missing
         mean = encoder.indicator_mean_[start:stop]
         start = stop
-        column, is_text = columns.numeric([feature]), True
-        if len(categories):
-            is_text = holds_strings(categories, str(feature))
-            if not is_text:
-                categories = categories.astype(float)
-            own = graph.as_double(add("Equal", column, categories[None]))
-            known = add("ReduceSum", own, np.array([1]))
-            indicators = [own]
-        else:
-            known = add("Mul", graph.as_double(add("Equal", column, column)), 0.0)
-            indicators = []
+        column = columns.numeric([feature])
+        is_text = holds_strings(categories, str(feature))
+        if not is_text:
+            categories = categories.astype(float)
+        own = graph.as_double(add("Equal", column, categories[None]))
+        known = add("ReduceSum", own, np.array([1]))
+        indicators = [own]
         unknown = add("Sub", 1.0, known)
         if has_rare:
             # Missing are NaN and the empty text.
-            gap = add("Equal", column, np.array([[""]])) if is_text else None
-            gap = add("IsNaN", column) if gap is None else gap
+            empty = np.array([[""]])
+            gap = add("Equal", column, empty) if is_text else add("IsNaN", column)
             missing = add("Mul", graph.as_double(gap), unknown)
             indicators.append(add("Sub", unknown, missing))
         else:

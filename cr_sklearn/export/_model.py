@@ -7,6 +7,7 @@ from onnx import TensorProto, checker, helper
 from sklearn.pipeline import Pipeline
 
 import cr_sklearn
+from cr_sklearn._categorical import categorical_mask
 from cr_sklearn._columns import read_columns
 from cr_sklearn.export._encoding import (
     ColumnInputs,
@@ -43,7 +44,7 @@ def build(estimator, sensitivity, jacobian, X):
         final = estimator
         types = _column_types(estimator)
     outputs = _outputs(final, sensitivity, jacobian)
-    _refuse_common_names(types, outputs)
+    _refuse_names(types, outputs)
     graph = Graph([*types, *(output.name for output in outputs)])
     if isinstance(estimator, Pipeline):
         columns = _steps_before(graph, estimator, types)
@@ -122,7 +123,7 @@ def _column_types(estimator):
     for feature, is_categorical in enumerate(encoder.is_categorical_):
         label = str(feature) if names is None else repr(names[feature])
         categories = encoder.categories_.get(feature)
-        if categories is not None and len(categories):
+        if categories is not None:
             is_string = holds_strings(categories, label)
         else:
             is_string = is_categorical and names is not None
@@ -134,11 +135,6 @@ def _column_types(estimator):
             )
     if names is None:
         return {"X": (TensorProto.DOUBLE, len(types))}
-    if "" in names:
-        raise ValueError(
-            f"Column {list(names).index('')} has an empty name, which an input of a "
-            "graph can't have. Rename it and fit again."
-        )
     return {name: (type_, 1) for name, type_ in zip(names, types, strict=True)}
 
 
@@ -153,7 +149,7 @@ def _table_types(pipeline, X):
                 f"X has {columns.n_features} columns, but the pipeline was fitted on "
                 f"{n_features}."
             )
-        for feature in np.flatnonzero(columns.categorical_mask("from_dtype")):
+        for feature in np.flatnonzero(categorical_mask(columns, "from_dtype")):
             levels, _ = columns.factorize(feature)
             is_string[feature] = holds_strings(levels, columns.label(feature))
     names = getattr(pipeline, "feature_names_in_", None)
@@ -166,7 +162,12 @@ def _table_types(pipeline, X):
     }
 
 
-def _refuse_common_names(types, outputs):
+def _refuse_names(types, outputs):
+    if "" in types:
+        raise ValueError(
+            f"Column {list(types).index('')} has an empty name, which an input of a "
+            "graph can't have. Rename it and fit again."
+        )
     common = [output.name for output in outputs if output.name in types]
     if common:
         raise ValueError(

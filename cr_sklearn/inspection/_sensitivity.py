@@ -9,6 +9,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from cr_sklearn._columns import read_columns
 from cr_sklearn._encoding import bound_slope
+from cr_sklearn._levels import LevelCodes
 from cr_sklearn.inspection._preprocessing import Preprocessing
 
 
@@ -168,7 +169,9 @@ def input_sensitivity(
             columns,
             feature,
             outputs,
-            lambda X: final._from_outputs(before.transform(X), response.outputs),
+            lambda X: final._from_outputs(
+                before.transform(X), response.outputs, warn_of_unseen=False
+            ),
         )
     return Bunch(
         per_unit=per_unit,
@@ -290,7 +293,9 @@ class _Levels:
         levels, codes = self._table.factorize(feature)
         codes, rows, counts = np.unique(codes, return_index=True, return_counts=True)
         frequent = np.argsort(-counts, kind="stable")[: self._max_levels]
-        own = _codes_by(levels, *columns.factorize(feature))
+        own_levels, own_codes = columns.factorize(feature)
+        own = LevelCodes(levels, columns.label(feature)).of(own_levels)
+        own = np.array([*(-2 if code is None else code for code in own), -1])[own_codes]
         change, others = np.zeros(len(outputs)), np.zeros(len(outputs))
         mean, square = np.zeros(outputs.shape), np.zeros(len(outputs))
         for code, row, share in zip(
@@ -312,13 +317,6 @@ class _Levels:
         )
         variance = square - np.einsum("nk,nk->n", mean, mean)
         return change, np.sqrt(np.maximum(variance, 0.0))
-
-
-def _codes_by(levels, own_levels, own_codes):
-    """Codes of rows by the levels of another table; -1 missing, -2 not among them."""
-    position = {level: code for code, level in enumerate(levels)}
-    codes = [*(position.get(level, -2) for level in own_levels), -1]
-    return np.array(codes)[own_codes]
 
 
 def _mean_of_given(values):

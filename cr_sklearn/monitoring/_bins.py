@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from cr_sklearn._levels import LevelCodes
 from cr_sklearn.monitoring._counts import Counts, count_norms
 
 # Bins of a column, beside those for missing values and unseen categories: at quantiles
@@ -65,21 +66,26 @@ class CategoricalBins:
     @classmethod
     def fit(cls, feature, label, categories, has_rare, levels, codes):
         """A bin for each frequent category of the reference and one for the others."""
-        frequency = dict(zip(levels, np.bincount(codes[codes >= 0]), strict=False))
-        counts = np.array([frequency.get(category, 0) for category in categories])
+        counts = np.zeros(len(categories), dtype=int)
+        frequency = np.bincount(codes[codes >= 0], minlength=len(levels))
+        known = LevelCodes(categories, label).of(levels)
+        for code, count in zip(known, frequency, strict=True):
+            if code is not None:
+                counts[code] += count
         place = np.argsort(np.argsort(-counts, kind="stable"))
         return cls(feature, label, 2 + np.minimum(place, N_BINS - 1), has_rare)
 
     @property
     def n_bins(self):
-        return int(self.bins.max(initial=1)) + 1 + self.has_rare
+        return int(self.bins.max()) + 1 + self.has_rare
 
     def row_bins(self, categories, levels, codes):
         """Bin of each row."""
-        known = dict(zip(categories, self.bins.tolist(), strict=True))
         elsewhere = self.n_bins - 1 if self.has_rare else 1
+        known = LevelCodes(categories, self.label).of(levels)
+        bins = [elsewhere if code is None else int(self.bins[code]) for code in known]
         # The last one is for missing values, whose code is -1.
-        return np.array([*(known.get(level, elsewhere) for level in levels), 0])[codes]
+        return np.array([*bins, 0])[codes]
 
     def to_dict(self):
         return {**vars(self), "bins": self.bins.tolist()}
@@ -125,7 +131,7 @@ class RowBins:
         ]
         for feature, categories in encoder.categories_.items():
             found = columns.factorize(feature)
-            has_rare = encoder.rare_bucket_[feature]
+            has_rare = encoder.rare_share_[feature] > 0
             bins.append(
                 CategoricalBins.fit(
                     feature, labels[feature], categories, has_rare, *found

@@ -1,0 +1,74 @@
+"""Which columns of a table are categorical."""
+
+import numpy as np
+
+
+def categorical_mask(columns, categorical_features):
+    """Which columns are categorical: the declared ones, and those that look so.
+
+    Parameters
+    ----------
+    columns : FrameColumns or ArrayColumns
+    categorical_features : "from_dtype", array-like or None
+        See :class:`~cr_sklearn._encoding.TabularEncoder`.
+
+    Returns
+    -------
+    ndarray of bool of shape (n_features,)
+    """
+    mask = declared_mask(columns, categorical_features)
+    if categorical_features is None:
+        return mask
+    return np.array(
+        [
+            is_declared or columns.looks_categorical(i)
+            for i, is_declared in enumerate(mask)
+        ]
+    )
+
+
+def declared_mask(columns, categorical_features):
+    """Which columns the user, or their dtype, says to be categorical.
+
+    Raises
+    ------
+    ValueError
+        If ``categorical_features`` does not fit the table.
+    """
+    n_features = columns.n_features
+    if categorical_features is None:
+        return np.zeros(n_features, dtype=bool)
+    mask = columns.declared_by_dtype()
+    if isinstance(categorical_features, str):
+        if categorical_features != "from_dtype":
+            raise ValueError(
+                "categorical_features must be 'from_dtype', None, or a list of "
+                f"booleans, positions or column names, got {categorical_features!r}."
+            )
+        return mask
+    given = np.asarray(categorical_features)
+    if given.size == 0:
+        return mask
+    if given.dtype.kind == "b":
+        if given.shape != (n_features,):
+            raise ValueError(
+                f"categorical_features as booleans must have shape ({n_features},), "
+                f"got {given.shape}."
+            )
+        mask[given] = True
+    elif given.dtype.kind in "iu":
+        if given.min() < 0 or given.max() >= n_features:
+            raise ValueError(
+                "categorical_features as positions must lie in [0, "
+                f"{n_features - 1}], got {given.tolist()}."
+            )
+        mask[given] = True
+    elif given.dtype.kind in "OU":
+        for name in given.tolist():
+            mask[columns.position(name)] = True
+    else:
+        raise ValueError(
+            "categorical_features must hold booleans, positions or column names, got "
+            f"dtype {given.dtype}."
+        )
+    return mask
