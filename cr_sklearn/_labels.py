@@ -7,11 +7,14 @@ import numpy as np
 from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.utils import compute_class_weight
 from sklearn.utils._param_validation import StrOptions
+from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length
 
 from cr_sklearn._base import BaseChainzRule, of_one_fit, published_at_once
 from cr_sklearn._callbacks import with_callbacks
-from cr_sklearn._targets import read_target
+from cr_sklearn._kinds import kind_of
+from cr_sklearn._rows import check_class_weight, checked_weight, refuse_overflow
+from cr_sklearn._targets import comparable, read_target
 
 
 class LabelledChainzRule(ClassifierMixin, BaseChainzRule):
@@ -66,7 +69,8 @@ class LabelledChainzRule(ClassifierMixin, BaseChainzRule):
             Numbers, and in dataframes categories. NaN, None and pandas.NA are
             missing values.
         y : array-like of shape (n_samples,)
-            Class labels, of a sortable type.
+            Class labels: whole numbers, strings, booleans, or objects of one sortable
+            type. Fractions are labels where their order is declared.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights >= 0. Only their ratios matter; a row of weight 0 counts as absent.
         groups : array-like of shape (n_samples,), default=None
@@ -79,7 +83,7 @@ class LabelledChainzRule(ClassifierMixin, BaseChainzRule):
         Raises
         ------
         TypeError
-            If X is sparse, or a column mixes types.
+            If X is sparse, or y or a column mixes types.
         ValueError
             If a parameter or the data is invalid, or if the training diverges. The
             estimator is then as it was before.
@@ -109,7 +113,8 @@ class LabelledChainzRule(ClassifierMixin, BaseChainzRule):
         X : array-like or dataframe of shape (n_samples, n_features)
         y : array-like of shape (n_samples,)
         classes : array-like of shape (n_classes,), default=None
-            All classes that calls may bring. Needed in the first call.
+            All classes that calls may bring. Needed in the first call. As an ordered
+            Categorical they declare their order.
         sample_weight : array-like of shape (n_samples,), default=None
 
         Returns
@@ -120,8 +125,14 @@ class LabelledChainzRule(ClassifierMixin, BaseChainzRule):
         user_data = {"X": X, "y": y, "sample_weight": sample_weight}
         target = self._validate_labels(y)
         rows = self._validate_rows(X, target.values, sample_weight, reset=first)
-        known = self._check_classes(classes, first)
+        known, declared = self._check_classes(classes, first)
+        rows = rows._replace(y=comparable(rows.y, known))
         unknown = np.setdiff1d(rows.y, known)
+        if len(known) == 1:
+            raise ValueError(
+                f"The model was fitted to one class, {known.tolist()[0]!r}, and can't "
+                "train on. Fit anew to rows of 2 classes at least."
+            )
         if unknown.size:
             raise ValueError(
                 f"y contains {unknown.tolist()}, which are not among the classes of "
@@ -129,7 +140,16 @@ class LabelledChainzRule(ClassifierMixin, BaseChainzRule):
             )
         if first:
             self._optimizer_state = None
-        labels = self._order_labels(known, target.order) if first else self._labels
+        order = declared if target.order is None else target.order
+        if first or order is not None:
+            labels = self._order_labels(known, order)
+        if not first:
+            if order is not None and not np.array_equal(labels, self._labels):
+                raise ValueError(
+                    f"y declares the order {labels.tolist()}, but that of the first "
+                    f"call to partial_fit is {self._labels.tolist()}."
+                )
+            labels = self._labels
         return self._train(self._prepare_labels(rows, labels, user_data, "partial_fit"))
 
     @of_one_fit
@@ -184,10 +204,25 @@ class LabelledChainzRule(ClassifierMixin, BaseChainzRule):
         -------
         score : float
             In [0, 1].
+
+        Raises
+        ------
+        ValueError
+            If lengths differ, weights are negative, not finite or all zero, or labels
+            are of another type than the classes.
         """
-        true, predicted = read_target(y).values, self.predict(X)
+        predicted = self.predict(X)
+        true = read_target(y, known=self.classes_).values
         check_consistent_length(predicted, true, sample_weight)
-        return float(np.average(true == predicted, weights=sample_weight))
+        kinds = {kind_of(true[0]), kind_of(self.classes_[0])}
+        if len(kinds) > 1 and kinds != {"bool", "number"}:
+            raise ValueError(
+                f"y holds labels such as {true.tolist()[0]!r}, of another type than "
+                f"the classes {self.classes_.tolist()}. Convert them."
+            )
+        weight = checked_weight(sample_weight, len(true))
+        hits = comparable(true, predicted) == predicted
+        return float(np.average(hits, weights=weight))
 
     def predict_log_proba(self, X):
         """Logarithms of the class probabilities.
@@ -220,6 +255,8 @@ class LabelledChainzRule(ClassifierMixin, BaseChainzRule):
             X, target.values, sample_weight, groups, reset=mode == "fit"
         )
         classes = np.unique(rows.y)
+        # It warns of numbers that are hardly labels.
+        check_classification_targets(np.searchsorted(classes, rows.y))
         labels = self._order_labels(classes, target.order)
         if mode == "warm_start" and not np.array_equal(labels, self._labels):
             raise ValueError(
@@ -245,7 +282,13 @@ class LabelledChainzRule(ClassifierMixin, BaseChainzRule):
                 f"{type(self).__name__} requires y to be passed, but the target y is "
                 "None."
             )
-        return read_target(y)
+        if isinstance(self.class_weight, dict):
+            check_class_weight(self.class_weight)
+        return read_target(y, known=self._known_labels())
+
+    def _known_labels(self):
+        """Labels that are classes even if they are fractions."""
+        return getattr(self, "classes_", ())
 
     def _check_classes(self, classes, first):
         if classes is None:
@@ -253,27 +296,30 @@ class LabelledChainzRule(ClassifierMixin, BaseChainzRule):
                 raise ValueError(
                     "classes must be passed on the first call to partial_fit."
                 )
-            return self.classes_
-        classes = np.unique(read_target(classes, "classes").values)
+            return self.classes_, None
+        target = read_target(classes, "classes", known=self._known_labels())
+        classes = np.unique(target.values)
         if first:
             if len(classes) < 2:
                 raise ValueError(
                     f"classes must hold at least 2 classes, got {classes.tolist()}."
                 )
-            return classes
+            return classes, target.order
         if not np.array_equal(classes, self.classes_):
             raise ValueError(
                 f"classes={classes.tolist()} differs from the classes of the first "
                 f"call to partial_fit, {self.classes_.tolist()}."
             )
-        return self.classes_
+        return self.classes_, target.order
 
     def _prepare_labels(self, rows, labels, user_data, mode):
         if self.class_weight is not None:
             target = _codes(labels, rows.y)
             class_weights = self._class_weights(labels, target, rows.y, rows.weight)
-            rows = rows._replace(weight=rows.weight * class_weights[target])
-            rows = rows.with_weight()
+            with np.errstate(over="ignore"):
+                weight = rows.weight * class_weights[target]
+            refuse_overflow(weight, "class_weight")
+            rows = rows._replace(weight=weight).with_weight()
             if not len(rows.y):
                 raise ValueError(
                     f"class_weight={self.class_weight!r} leaves no row with a positive "
@@ -290,21 +336,9 @@ class LabelledChainzRule(ClassifierMixin, BaseChainzRule):
             # By weighted counts, so that a weight of 2 still equals the row twice.
             counts = np.bincount(target, weights=weight, minlength=len(labels))
             return weight.sum() / (len(labels) * np.where(counts > 0, counts, np.inf))
-        weights = compute_class_weight(self.class_weight, classes=labels, y=y)
-        wrong = ~(np.isfinite(weights) & (weights >= 0.0))
-        if wrong.any():
-            raise ValueError(
-                "Weights in class_weight must be finite and >= 0, got "
-                f"{weights[wrong][0]:g} for class {labels[wrong].tolist()[0]!r}."
-            )
-        return weights
+        return compute_class_weight(self.class_weight, classes=labels, y=y)
 
 
 def _codes(labels, y):
     by_label = np.argsort(labels)
     return by_label[np.searchsorted(labels, y, sorter=by_label)]
-
-
-def is_numeric(labels):
-    """Whether labels have an order of their own: numbers and booleans."""
-    return labels.dtype.kind in "biuf"

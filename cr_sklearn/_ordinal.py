@@ -12,8 +12,8 @@ from cr_sklearn._cumulative import (
     margins_shift,
     thresholds_of,
 )
-from cr_sklearn._labels import LabelledChainzRule, is_numeric
-from cr_sklearn._targets import checked_order
+from cr_sklearn._labels import LabelledChainzRule
+from cr_sklearn._targets import checked_order, is_numeric
 
 # Thresholds start where half of the rows have their own frequencies of the classes and
 # half have equal ones, so that classes without rows have a start as well; and twice as
@@ -76,9 +76,10 @@ class ChainzRuleOrdinalRegressor(LabelledChainzRule):
         The distribution F: logistic (proportional odds), normal, or 1 - exp(-exp(x))
         (proportional hazards: steps from class to class as discrete times).
     categories : "auto" or array-like of shape (n_classes,), default="auto"
-        All labels that y may bring, from lowest to highest. "auto" sorts numbers and
-        takes the order of an ordered pandas Categorical or polars Enum; the order of
-        other labels is never guessed. Labels without rows are left out. Tools that
+        All labels that y may bring, from lowest to highest, such as half stars. "auto"
+        sorts whole numbers and takes the order of an ordered pandas Categorical, polars
+        Enum or Arrow dictionary; the order of other labels is never guessed. Labels
+        without rows are left out. Tools that
         re-code labels (BaggingClassifier, VotingClassifier, StackingClassifier,
         CalibratedClassifierCV with method="temperature", cross_val_predict of
         probabilities, imbalanced-learn's BalancedBaggingClassifier) do it in
@@ -430,7 +431,7 @@ class ChainzRuleOrdinalRegressor(LabelledChainzRule):
         if not isinstance(self.categories, str):
             order = checked_order(self.categories)
         if order is None:
-            if is_numeric(classes):
+            if is_numeric(classes) or len(classes) == 1:
                 return classes
             raise ValueError(
                 f"The order of the labels {classes.tolist()} is not known. Pass "
@@ -454,6 +455,11 @@ class ChainzRuleOrdinalRegressor(LabelledChainzRule):
                 )
             raise ValueError(message)
         return classes[np.argsort([rank[label] for label in classes.tolist()])]
+
+    def _known_labels(self):
+        if isinstance(self.categories, str):
+            return super()._known_labels()
+        return checked_order(self.categories)
 
     def _store_labels(self, labels):
         self.categories_ = labels

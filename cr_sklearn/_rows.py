@@ -5,6 +5,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from sklearn.utils.validation import _check_sample_weight
 
+from cr_sklearn._kinds import kind_of
+
 
 def checked_weight(sample_weight, n_rows):
     """Sample weights, as float64 and one for each row.
@@ -14,7 +16,8 @@ def checked_weight(sample_weight, n_rows):
     ValueError
         If they are of another number, not finite, negative, or all zero.
     """
-    with np.errstate(invalid="ignore"):  # it adds up infinities of both signs
+    # It adds them up, infinities of both signs too.
+    with np.errstate(invalid="ignore", over="ignore"):
         weight = _check_sample_weight(sample_weight, np.empty(n_rows), dtype=np.float64)
     if (weight < 0).any():
         raise ValueError(
@@ -23,7 +26,30 @@ def checked_weight(sample_weight, n_rows):
         )
     if not weight.any():  # scikit-learn < 1.9 lets this pass
         raise ValueError("Sample weights must contain at least one non-zero number.")
+    refuse_overflow(weight, "sample_weight")
     return weight
+
+
+def refuse_overflow(weight, name):
+    """Raise ValueError if weights add up to more than floating point holds."""
+    with np.errstate(over="ignore"):
+        total = weight.sum()
+    if not np.isfinite(total):
+        raise ValueError(
+            f"{name} gives rows weights up to {weight.max():g}, whose sum overflows. "
+            "Divide them: only their ratios matter."
+        )
+
+
+def check_class_weight(class_weight):
+    """Raise ValueError if the weight of a class is not finite, or negative."""
+    for label, weight in class_weight.items():
+        is_number = kind_of(weight) in ("number", "bool")
+        if not (is_number and 0 <= weight < np.inf):
+            raise ValueError(
+                f"Weights in class_weight must be finite and >= 0, got {weight} for "
+                f"class {label!r}."
+            )
 
 
 class TrainingRows(NamedTuple):

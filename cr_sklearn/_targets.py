@@ -2,14 +2,13 @@
 
 import math
 import warnings
-from collections.abc import Mapping, Set
+from collections.abc import Iterable, Mapping, Set
 from typing import Any, NamedTuple
 
 import narwhals.stable.v2 as nw
 import numpy as np
 from sklearn.exceptions import DataConversionWarning
 from sklearn.utils import column_or_1d
-from sklearn.utils.multiclass import check_classification_targets
 
 from cr_sklearn._kinds import as_objects, is_missing, kind_of
 
@@ -26,7 +25,7 @@ class Target(NamedTuple):
     order: Any
 
 
-def read_target(y, name="y"):
+def read_target(y, name="y", known=()):
     """Read labels from an array, a list, a column of any frame or Arrow.
 
     Parameters
@@ -34,6 +33,9 @@ def read_target(y, name="y"):
     y : array-like of shape (n_samples,), or frame of one column
     name : str, default="y"
         For messages.
+    known : iterable, default=()
+        Labels that are classes even if they are fractions. So are those whose order
+        the type of ``y`` declares.
 
     Returns
     -------
@@ -44,29 +46,30 @@ def read_target(y, name="y"):
     TypeError
         If labels are of several types, or of one that has no order.
     ValueError
-        If y is not one column, has missing values, or holds no classes.
+        If y is not one column, is complex, has missing values, or holds no classes.
     """
-    y = _one_column(y)
+    y = _one_column(y, name)
     order = declared_order(y)
-    values = column_or_1d(_to_array(y), warn=True)
+    values = _to_array(y)
+    kind = getattr(getattr(values, "dtype", None), "kind", "O")
+    if kind in "mM":
+        raise TypeError(
+            f"{name} holds dates or durations, such as {np.asarray(values).flat[0]}. "
+            "Convert them to labels, for example with .astype(str)."
+        )
+    if kind == "c":
+        raise ValueError(f"Complex data not supported: {name} must hold classes.")
+    if kind not in "biufOU":
+        raise TypeError(
+            f"{name} holds values of dtype {values.dtype}, which can't be classes. "
+            f"{_CONVERT}."
+        )
+    values = column_or_1d(values, warn=True)
     if values.dtype.kind == "O":
         values = _of_one_kind(values, name, order)
     if values.dtype.kind == "f":
         _refuse_non_finite(values, name)
-        if (values % 1 != 0).any():
-            raise ValueError(
-                f"Unknown label type: continuous. {name} contains numbers that are not "
-                f"integers, such as {values[values % 1 != 0][0]:g}. Classes are "
-                "needed: bin them, for example with pandas.cut(y, 5, labels=False), or "
-                "give ranks of a few values: numpy.unique(y, return_inverse=True)[1]."
-            )
-    elif values.dtype.kind in "mM":
-        raise TypeError(
-            f"{name} holds dates or durations, such as {values[0]}. Convert them to "
-            "labels, for example with .astype(str)."
-        )
-    if values.dtype.kind != "O":
-        check_classification_targets(values)
+        _refuse_fractions(values, name, known if order is None else order)
     return Target(values, order)
 
 
@@ -93,16 +96,26 @@ def checked_order(categories):
 
     Raises
     ------
+    TypeError
+        If they are no list.
     ValueError
     """
+    if isinstance(categories, str) or not isinstance(categories, Iterable):
+        raise TypeError(
+            "categories must be a list of labels from lowest to highest, got "
+            f"{categories!r}."
+        )
     if isinstance(categories, (Set, Mapping)):
         raise ValueError(
             f"categories={categories!r} has no order of its own: a set gives its "
             "elements in another order in every process. Pass a list, from lowest to "
             "highest."
         )
-    # Arrays as lists of Python's own types, which are readable in messages.
-    order = getattr(categories, "tolist", lambda: list(categories))()
+    # Such as unique() of an ordered Categorical, which is by first appearance.
+    order = declared_order(categories)
+    if order is None:
+        # Arrays as lists of Python's own types, which are readable in messages.
+        order = getattr(categories, "tolist", lambda: list(categories))()
     try:
         repeated = len(set(order)) < len(order)
     except TypeError:  # lists in it
@@ -114,6 +127,19 @@ def checked_order(categories):
     return order
 
 
+def is_numeric(labels):
+    """Whether labels have an order of their own: numbers and booleans."""
+    if labels.dtype.kind == "O":  # integers of more than 64 bits
+        return all(kind_of(label) == "number" for label in labels)
+    return labels.dtype.kind in "biuf"
+
+
+def comparable(values, labels):
+    """Numbers that compare exactly with labels; NumPy compares two kinds as floats."""
+    kinds = {values.dtype.kind, labels.dtype.kind}
+    return values.astype(object) if len(kinds) > 1 and kinds <= set("iuf") else values
+
+
 def _refuse_non_finite(values, name):
     wrong = np.flatnonzero(~np.isfinite(values))
     if wrong.size:
@@ -123,11 +149,27 @@ def _refuse_non_finite(values, name):
         )
 
 
-def _one_column(y):
+def _refuse_fractions(values, name, known):
+    fractions = set(np.unique(values[values % 1 != 0]).tolist()).difference(known)
+    if fractions:
+        raise ValueError(
+            f"Unknown label type: continuous. {name} contains numbers that are not "
+            f"integers, such as {min(fractions):g}. Classes are needed: bin them, for "
+            "example with pandas.cut(y, 5, labels=False), or give ranks of a few "
+            "values: numpy.unique(y, return_inverse=True)[1]."
+        )
+
+
+def _one_column(y, name):
     frame = nw.from_native(y, pass_through=True, eager_only=False)
+    if isinstance(frame, nw.LazyFrame):
+        raise TypeError(
+            f"{name} is a lazy frame, whose rows are not in memory: collect it, and "
+            "give its column."
+        )
     if isinstance(frame, nw.DataFrame) and frame.shape[1] == 1:
         warnings.warn(
-            "A column-vector y was passed when a 1d array was expected. Its only "
+            f"A column-vector {name} was passed when a 1d array was expected. Its only "
             "column is taken.",
             DataConversionWarning,
             stacklevel=2,
@@ -141,14 +183,20 @@ def _is_arrow_dictionary(y):
 
 
 def _dictionary(y):
-    if hasattr(y, "combine_chunks"):
-        y = y.combine_chunks()
-    if hasattr(y, "num_chunks"):  # of an older pyarrow, or none
-        y = y.chunk(0)
-    return y.dictionary.to_pylist()
+    """Order of an Arrow dictionary, unless its chunks contradict each other."""
+    orders = [chunk.dictionary.to_pylist() for chunk in getattr(y, "chunks", [y])]
+    longest = max(orders, key=len, default=[])
+    agree = all(
+        order == [label for label in longest if label in order] for order in orders
+    )
+    return longest if agree else None
 
 
 def _to_array(y):
+    if isinstance(y, (list, tuple)):
+        return _from_list(y)
+    if isinstance(y, np.ma.MaskedArray) and np.ma.getmaskarray(y).any():
+        return as_objects(y.tolist())  # in which masked ones are None
     if hasattr(y, "to_pylist"):  # Arrow, whose integers with gaps become floats
         return as_objects(y.to_pylist())
     dtype = getattr(y, "dtype", None)
@@ -157,7 +205,17 @@ def _to_array(y):
     series = nw.from_native(y, series_only=True, pass_through=True)
     if isinstance(series, nw.Series) and not series.dtype.is_float():
         return as_objects(series.to_list())
+    if getattr(dtype, "kind", "") == "T":  # NumPy's strings of any length
+        return y.astype(object)
     return y
+
+
+def _from_list(y):
+    """Array of a list, whose values of several types NumPy would make those of one."""
+    types = set(map(type, y))
+    array = y if len(types) > 1 else np.asarray(y)
+    inexact = len(types) > 1 or (types == {int} and array.dtype.kind == "f")
+    return as_objects(y) if inexact else array
 
 
 def _of_one_kind(values, name, order):

@@ -5,9 +5,11 @@ from sklearn import get_config
 from sklearn.utils.metadata_routing import MetadataRequest
 from sklearn.utils.validation import check_consistent_length
 
-from cr_sklearn._labels import is_numeric
 from cr_sklearn._rows import checked_weight
-from cr_sklearn._targets import checked_order, read_target
+from cr_sklearn._targets import checked_order, is_numeric, read_target
+
+# By which probabilities of single precision may pass 0 and 1.
+_ROUNDING = 1e-5
 
 
 def ordinal_scorer(metric, *, categories=None):
@@ -142,7 +144,8 @@ class OrdinalScorer:
             If X, y, weights or predictions are of different lengths, weights are
             negative, not finite or all zero, or predictions are no classes.
         """
-        true, declared = read_target(y)
+        known = getattr(estimator, "classes_", ())
+        true, declared = read_target(y, known=self.categories or known)
         check_consistent_length(X, true)
         weight = checked_weight(sample_weight, len(true))
         classes = np.asarray(estimator.classes_)
@@ -158,12 +161,13 @@ class OrdinalScorer:
                     f"predict_proba(X) has shape {probabilities.shape} for {len(true)} "
                     f"rows and {len(classes)} classes."
                 )
+            _check_probabilities(probabilities)
             predicted[:, columns] = probabilities
         else:
             labels = np.asarray(estimator.predict(X))
             if labels.ndim == 2 and labels.shape[1] == 1:  # as of CatBoost
                 labels = labels[:, 0]
-            labels = read_target(labels, "predict(X)").values
+            labels = read_target(labels, "predict(X)", known=order).values
             check_consistent_length(labels, true)
             predicted = _ranks(labels, rank, "predict(X)")
         return float(score(_ranks(true, rank, "y"), predicted, weight))
@@ -211,6 +215,15 @@ def _ranks(labels, rank, name):
             f"{name} contains {unknown}, not among the categories {list(rank)}."
         )
     return np.array([rank[label] for label in unique.tolist()])[inverse]
+
+
+def _check_probabilities(probabilities):
+    wrong = ~((probabilities >= -_ROUNDING) & (probabilities <= 1.0 + _ROUNDING))
+    if wrong.any():
+        raise ValueError(
+            f"predict_proba(X) holds {probabilities[wrong][0]:g}, which is no "
+            "probability."
+        )
 
 
 def _mae(true, predicted, weight):

@@ -58,6 +58,55 @@ def test_a_declared_order_is_kept(y):
     assert model.score(X, y) == np.mean(model.predict(X) == WORDS)
 
 
+@pytest.mark.parametrize("order", [["low", "high", "mid"], ["high", "mid", "low"]])
+def test_chunks_that_contradict_each_other_declare_no_order(order):
+    """Arrow would take that of the first one."""
+    other = pa.DictionaryArray.from_arrays(
+        pa.array(RANKS[60:]), pa.array(order), ordered=True
+    )
+    with pytest.raises(ValueError, match=r"order of the labels.*not known"):
+        small().fit(X, pa.chunked_array([ARROW[:60], other]))
+
+
+def test_chunks_that_lack_a_label_keep_the_order():
+    """Each has a dictionary of its own."""
+    part = pa.DictionaryArray.from_arrays(
+        pa.array(RANKS[:60] // 2), pa.array(["low", "high"]), ordered=True
+    )
+    model = small().fit(X, pa.chunked_array([part, ARROW[60:]]))
+    assert model.categories_.tolist() == GRADES
+
+
+def test_fractions_are_labels_where_their_order_is_declared():
+    """Half stars are; a continuous target is not."""
+    halves = RANKS / 2
+    declared = small().fit(X, pd.Categorical(halves, ordered=True))
+    given = small(categories=[0.0, 0.5, 1.0]).fit(X, halves)
+    np.testing.assert_array_equal(declared.predict(X), given.predict(X))
+    assert given.score(X, halves) == np.mean(given.predict(X) == halves)
+    assert ordinal_scorer("mae")(given, X, halves) <= 0.0
+    for refused in (small(), small(categories=[0, 1])):
+        with pytest.raises(ValueError, match=r"continuous.*0\.5"):
+            refused.fit(X, halves)
+
+
+def test_an_order_may_be_given_as_an_ordered_categorical():
+    """Its unique values come by first appearance, its classes of partial_fit too."""
+    unique = CATEGORICAL.unique()
+    assert list(unique) != GRADES
+    assert small(categories=unique).fit(X, WORDS).categories_.tolist() == GRADES
+    model = small().partial_fit(X, WORDS, classes=unique)
+    assert model.categories_.tolist() == GRADES
+    with pytest.raises(ValueError, match="first call to partial_fit is"):
+        model.partial_fit(X, pd.Categorical(WORDS, GRADES[::-1], ordered=True))
+
+
+def test_a_word_is_no_order():
+    """Its letters were one."""
+    with pytest.raises(TypeError, match="'low'"):
+        ordinal_scorer("mae", categories="low")
+
+
 def test_intervals_are_classes_in_their_order():
     """That is what pandas.qcut gives."""
     y = pd.qcut(pd.Series(X[:, 0]), 3)
@@ -112,9 +161,27 @@ def test_large_integers_stay_apart(y):
 
 def test_labels_that_onnx_cannot_hold_are_refused():
     """They would come back as other numbers."""
-    model = small(ChainzRuleClassifier).fit(X, EXACT["UInt64"])
-    with pytest.raises(ValueError, match="does not fit into ONNX's integers"):
-        to_onnx(model)
+    for name in ("UInt64", "beyond 64 bits"):
+        model = small().fit(X, EXACT[name])
+        with pytest.raises(ValueError, match="does not fit into ONNX's integers"):
+            to_onnx(model)
+
+
+@pytest.mark.parametrize("values", [[2**63, 2**63 + 1, -1], [2**60, 2**60 + 1, 0.0]])
+def test_a_list_is_read_as_it_is(values):
+    """NumPy makes floats of these, in which neighbours are one."""
+    y = [values[r] for r in RANKS]
+    assert small(ChainzRuleClassifier).fit(X, y).classes_.tolist() == sorted(values)
+
+
+def test_later_batches_of_another_integer_type_keep_their_classes():
+    """NumPy compares signed and unsigned ones as floats."""
+    large = 2**60 + (RANKS > 0)
+    models = [small(ChainzRuleClassifier) for _ in range(2)]
+    for model, dtype in zip(models, (np.int64, np.uint64), strict=True):
+        for _ in range(3):
+            model.partial_fit(X, large.astype(dtype), classes=[2**60, 2**60 + 1])
+    np.testing.assert_array_equal(*(model.predict_proba(X) for model in models))
 
 
 def objects(values):
@@ -152,6 +219,10 @@ REFUSED = {
         ),
         r"rename_categories\(str\)",
     ),
+    "list": ([1 if r else "a" for r in RANKS], r"types \['number', 'str'\]"),
+    "list of booleans and numbers": ([True if r else 2 for r in RANKS], "'bool'"),
+    "lazy frame": (pl.LazyFrame({"y": RANKS}), "lazy frame.*collect"),
+    "structures": (np.zeros(120, dtype=[("a", int)]), "can't be classes"),
     "bytes": (objects([b"a" if r else b"b" for r in RANKS]), "bytes.*astype"),
     "dates": (
         np.array(["2020-01-01", "2021"], "M8[D]")[RANKS % 2],
@@ -170,17 +241,54 @@ def test_what_cannot_be_classes_names_a_way_out(kind, y, message):
 
 def test_missing_labels_name_their_row():
     """In every container."""
-    for gap in (None, np.nan, pd.NA):
+    gaps = (None, np.nan, pd.NA)
+    for y in (
+        *(pd.Series(["a", "b", gap, "a"], dtype=object) for gap in gaps),
+        ["a", "b", np.nan, "a"],
+        np.ma.array([0, 1, 1, 0], mask=[0, 0, 1, 0]),
+    ):
         with pytest.raises(ValueError, match="missing values, the first in row 2"):
-            read_target(pd.Series(["a", "b", gap, "a"], dtype=object))
+            read_target(y)
 
 
-@pytest.mark.parametrize("weight", [-1, np.nan, np.inf])
+@pytest.mark.parametrize("weight", [-1, np.nan, np.inf, "a", None])
 def test_class_weights_are_finite_and_not_negative(weight):
-    """A negative one trains away from its class."""
+    """A negative one trains away from its class, one of no row now in the next fit."""
     model = small(ChainzRuleClassifier, class_weight={0: weight, 1: 3})
-    with pytest.raises(ValueError, match=rf"class_weight.*got {weight:g} for class 0"):
-        model.fit(X, (RANKS > 0).astype(int))
+    for y in ((RANKS > 0).astype(int), np.ones(120, int)):
+        with pytest.raises(ValueError, match=rf"class_weight.*got {weight} for class "):
+            model.fit(X, y)
+
+
+def test_weights_whose_sum_overflows_are_refused():
+    """Without a word about columns."""
+    y = (RANKS > 0).astype(int)
+    with pytest.raises(ValueError, match=r"class_weight.*overflows"):
+        small(ChainzRuleClassifier, class_weight={0: 1e308, 1: 1e308}).fit(X, y)
+    with pytest.raises(ValueError, match=r"sample_weight.*overflows"):
+        small(ChainzRuleClassifier).fit(X, y, np.full(120, 1e308))
+
+
+@pytest.mark.parametrize("weight", [np.zeros(120), -np.ones(120), np.full(120, np.nan)])
+def test_accuracy_refuses_wrong_weights(weight):
+    """It was NaN, a wrong number, or a ZeroDivisionError."""
+    with pytest.raises(ValueError, match="weight"):
+        small().fit(X, RANKS).score(X, RANKS, weight)
+
+
+def test_accuracy_refuses_labels_of_another_type():
+    """It was 0 without a word."""
+    with pytest.raises(ValueError, match=r"'0'.*of another type"):
+        small().fit(X, RANKS).score(X[RANKS == 0], RANKS[RANKS == 0].astype(str))
+
+
+def test_only_a_fit_warns_of_many_classes():
+    """A list of classes has no repetitions, and a few rows need none."""
+    classes = np.arange(30)
+    model = small(ChainzRuleClassifier).partial_fit(X[:30], classes, classes=classes)
+    model.score(X[:30], classes)
+    with pytest.warns(UserWarning, match="greater than 50%"):
+        small(ChainzRuleClassifier).fit(X[:30], classes.astype(str))
 
 
 ONE = "y contains one class, 1, among"
@@ -206,6 +314,14 @@ def test_one_class_is_a_constant_prediction_and_one_warning(kind):
         assert model.decision_function(X).shape == (120,)
     with pytest.raises(ValueError, match="knows one class, 1"):
         to_onnx(model)
+    with pytest.raises(ValueError, match="fitted to one class, 1"):
+        model.partial_fit(X, RANKS)
+
+
+@pytest.mark.filterwarnings("ignore:y contains one class:UserWarning")
+def test_one_class_needs_no_order():
+    """There is nothing to put in order."""
+    assert set(small().fit(X, ["a"] * 120).predict(X)) == {"a"}
 
 
 @pytest.mark.filterwarnings("ignore:y contains one class:UserWarning")

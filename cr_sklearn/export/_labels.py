@@ -4,8 +4,10 @@ import numpy as np
 from onnx import TensorProto
 
 from cr_sklearn._ordinal import ChainzRuleOrdinalRegressor
+from cr_sklearn._targets import is_numeric
 from cr_sklearn.export._network import normal_cdf
 
+_INT64 = np.iinfo(np.int64)
 # exp(exp(x)) of more is infinite in any case.
 _LARGEST = 700.0
 
@@ -27,10 +29,11 @@ def label_values(labels):
     """
     if labels.dtype.kind == "b":
         return labels, TensorProto.BOOL
-    if labels.dtype.kind in "iu":
-        if labels.max() > np.iinfo(np.int64).max:
+    if is_numeric(labels) and labels.dtype.kind in "iuO":
+        if labels.max() > _INT64.max or labels.min() < _INT64.min:
+            wrong = max(labels.tolist(), key=abs)
             raise ValueError(
-                f"Label {labels.max()} does not fit into ONNX's integers of 64 bits "
+                f"Label {wrong} does not fit into ONNX's integers of 64 bits "
                 "with a sign. Convert labels, for example with .astype(str), and fit "
                 "again."
             )
