@@ -107,13 +107,6 @@ class Hermite(_TrainedBy):
     net = _NetHermite
 
 
-def _weigh(model, weights):
-    """Give the networks of a fitted model other weights."""
-    members = model._network.members._replace(member_weights=weights)
-    model._network = members.folded()
-    return model
-
-
 class WithoutScale(ChainzRuleClassifier):
     """Weights of the strengths that sum to 1: no calibration scale."""
 
@@ -122,7 +115,10 @@ class WithoutScale(ChainzRuleClassifier):
     def fit(self, X, y):
         """Fit, then divide."""
         super().fit(X, y)
-        return _weigh(self, self.estimator_weights_ / self.estimator_weights_.sum())
+        self.estimator_weights_ = (
+            self.estimator_weights_ / self.estimator_weights_.sum()
+        )
+        return self
 
 
 class OneStrength(ChainzRuleClassifier):
@@ -139,7 +135,7 @@ class OneStrength(ChainzRuleClassifier):
             losses = path["log_loss"][path["weight"] > 0]
             best = np.arange(len(losses)) == losses.argmin()
             kept = np.tile(best, len(self.estimator_weights_) // len(best))
-            _weigh(self, kept / kept.sum())
+            self.estimator_weights_ = kept / kept.sum()
         return self
 
 

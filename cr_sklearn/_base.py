@@ -67,7 +67,7 @@ def of_one_fit(method):
     return predict
 
 
-def _weights_property(name, doc):
+def _weights_property(public, name, doc):
     """Arrays of the networks that predict: to change them changes the predictions."""
 
     def get(self):
@@ -78,9 +78,11 @@ def _weights_property(name, doc):
 
     def put(self, values):
         arrays = get(self)
-        shapes = [np.shape(array) for array in arrays]
+        if isinstance(arrays, np.ndarray):
+            arrays, values = [arrays], [values]
+        shapes = [array.shape for array in arrays]
         if [np.shape(value) for value in values] != shapes:
-            raise ValueError(f"{name}_ must have the shapes that it has, {shapes}.")
+            raise ValueError(f"{public} must have the shapes that it has, {shapes}.")
         for array, value in zip(arrays, values, strict=True):
             array[...] = value
 
@@ -140,14 +142,14 @@ class BaseChainzRule(FitMixin, CallbackSupportMixin, BaseEstimator, metaclass=AB
     def __init__(self, **params):
         """Subclasses list the parameters, as scikit-learn requires."""
 
-    coefs_ = _weights_property("coefs", "Weights of the layers.")
-    intercepts_ = _weights_property("intercepts", "Biases of the layers.")
-    skip_coef_ = _weights_property("skip_coef", "Linear maps from input to output.")
+    coefs_ = _weights_property("coefs_", "coefs", "Weights of the layers.")
+    intercepts_ = _weights_property("intercepts_", "intercepts", "Biases.")
+    skip_coef_ = _weights_property("skip_coef_", "skip_coef", "Linear maps.")
     polynomial_coefs_ = _weights_property(
-        "polynomial_coefs", "Coefficients of the activations."
+        "polynomial_coefs_", "polynomial_coefs", "Coefficients of the activations."
     )
     estimator_weights_ = _weights_property(
-        "member_weights", "Weights of the networks in their sum."
+        "estimator_weights_", "member_weights", "Weights of the networks in their sum."
     )
 
     @of_one_fit

@@ -59,7 +59,18 @@ def wake_a_linear_network(model):
         coefs[-1] = 1.0
 
 
+def weigh_one(model):
+    weights = np.zeros(len(model.estimator_weights_))
+    weights[0] = 1.0
+    model.estimator_weights_ = weights
+
+
+def shift_the_skip(model):
+    model.skip_coef_ = model.skip_coef_ + 1.0
+
+
 CHANGES = {name: clear(name) for name in WEIGHTS}
+CHANGES |= {"one network": weigh_one, "other skip": shift_the_skip}
 CHANGES |= {"pruned": prune, "linear network woken": wake_a_linear_network}
 
 
