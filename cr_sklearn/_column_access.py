@@ -108,7 +108,7 @@ class Columns:
         return np.zeros(self.n_features, dtype=bool)
 
     def looks_categorical(self, feature):
-        """Whether a column that was not declared holds categories."""
+        """Tell whether a column that was not declared holds categories."""
         # An array has one dtype for all: its columns are numbers unless declared.
         return False
 
@@ -133,8 +133,7 @@ class Columns:
         if values.dtype.kind in "mM":
             self._refuse(feature, "date")
         values = values.astype(object)
-        for kind in kinds_of(values) & ADVICE.keys():
-            self._refuse(feature, kind)
+        self._refuse_kinds(feature, values)
         try:
             return np.where(is_missing(values), np.nan, values).astype(float)
         except (TypeError, ValueError, OverflowError) as error:
@@ -147,6 +146,11 @@ class Columns:
                     "declare it in categorical_features; None says that no column does."
                 )
             raise ValueError(message) from error
+
+    def _refuse_kinds(self, feature, values):
+        """Raise TypeError if objects need to be converted to be numbers."""
+        for kind in kinds_of(values) & ADVICE.keys():
+            self._refuse(feature, kind)
 
     def _refuse(self, feature, kind, expected="numbers"):
         advice = ADVICE[kind]

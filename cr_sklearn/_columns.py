@@ -73,7 +73,7 @@ def read_columns(X):
 
 
 def _is_plain(dtype):
-    """Whether NumPy has such numbers."""
+    """Tell whether NumPy has such numbers."""
     if dtype.is_float():
         return True
     return dtype.is_integer() and not type(dtype).__name__.endswith("128")
@@ -166,7 +166,9 @@ class FrameColumns(Columns):
             return True
         if dtype not in _BY_CONTENT:
             return False
-        return hold_categories(self.objects(feature), self.label(feature))
+        values = self.objects(feature)
+        self._refuse_kinds(feature, values)
+        return hold_categories(values, self.label(feature))
 
 
 class ArrayColumns(Columns):

@@ -148,7 +148,8 @@ class TabularEncoder(BaseEstimator):
             np.take(numeric, self._sometimes_missing, axis=1)
         )
         for feature in self.categories_:
-            positions = self._positions(columns, feature, seen)
+            label, found = columns.label(feature), columns.factorize(feature)
+            positions = self._positions(feature, label, *found, seen)
             stop = start + self._n_indicators(feature)
             known = np.flatnonzero(positions >= 0)
             encoded[known, start + positions[known]] = 1.0
@@ -309,20 +310,19 @@ class TabularEncoder(BaseEstimator):
                 share = by_level[~kept].sum() / max(by_level.sum(), 1e-300)
                 self.rare_share_[feature] = float(share)
                 self.missing_bucket_[feature] = has_missing
-                positions = self._positions(columns, feature)
+                positions = self._positions(feature, label, levels, codes)
                 weights.append(np.bincount(positions, weight, n_indicators))
         return weights
 
-    def _positions(self, columns, feature, seen=None):
+    def _positions(self, feature, label, levels, codes, seen=None):
         """Indicator of each row's category; -1 for none."""
-        levels, codes = columns.factorize(feature)
         categories = self.categories_[feature]
         missing = rare = -1
         if self.missing_bucket_[feature]:
             missing = rare = self._n_indicators(feature) - 1
         if self.rare_share_[feature]:
             rare = len(categories)
-        known = LevelCodes(categories, columns.label(feature)).of(levels)
+        known = LevelCodes(categories, label).of(levels)
         if seen is not None:
             seen.add(feature, levels, known, codes)
         # The last one is for missing values, whose code is -1.

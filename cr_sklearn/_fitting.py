@@ -70,7 +70,7 @@ class FitMixin(AutomaticMixin):
 
     @abstractmethod
     def _shift(self, outputs, weight, shares):
-        """What to add to the outputs so that classes have these mean probabilities."""
+        """Return what to add to the outputs so that classes have these shares."""
 
     @abstractmethod
     def _predict_codes(self, outputs):
@@ -128,17 +128,17 @@ class FitMixin(AutomaticMixin):
                 sample = RowSample.first(training, fold_seed)
         output_layer = self._output_layer(target, rows.weight, len(classes))
         held_out = original = None
-        if self.early_stopping or self.dreg_strength == "auto":
+        holds_out = self.early_stopping and mode != "partial_fit"
+        searches = self.dreg_strength == "auto" and mode == "fit"
+        if holds_out or searches:
             original = original_rows(rows.columns, encoder.is_categorical_, target)
-        if self.early_stopping and mode != "partial_fit":
+        if holds_out:
             in_training, in_held_out = self._hold_out(target, original, random_state)
             training, held_out = training.take(in_training), training.take(in_held_out)
             rows, original = rows.take(in_training), original[in_training]
-        n_rows, search = (
-            len(training.target) + (len(again.target) if again else 0),
-            None,
-        )
-        if mode == "fit" and self.dreg_strength == "auto":
+        n_rows = len(training.target) + (len(again.target) if again else 0)
+        search = None
+        if searches:
             search = self._strength_search(
                 rows, training.target, original, classes, fold_seed
             )

@@ -14,7 +14,7 @@ _FIRST_PART = 0.4
 
 @dataclass(eq=False)
 class PreparedFit:
-    """What a fit trains, on which rows and by which settings.
+    """Networks, rows and settings of a fit that is ready to train.
 
     Attributes
     ----------

@@ -120,7 +120,7 @@ class FittedNetwork(NamedTuple):
 
 
 class Fold(NamedTuple):
-    """What is linear in a network's members, summed up by their weights.
+    """Sums of what is linear in a network's members, by their weights.
 
     Attributes
     ----------

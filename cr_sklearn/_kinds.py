@@ -1,4 +1,4 @@
-"""What kind of values a column holds, and what to do about kinds that can't be used."""
+"""Kinds of the values of a column, and advice about those that can't be used."""
 
 import datetime
 import re
@@ -104,7 +104,7 @@ def kinds_of(values):
 
 
 def reads_as_number(text):
-    """Whether a text is a number, perhaps with signs of currency and thousands."""
+    """Tell whether a text is a number, perhaps with signs of currency and thousands."""
     text = _DECORATION.sub("", text).replace("\N{MINUS SIGN}", "-")
     if text.startswith("(") and text.endswith(")"):
         text = text[1:-1]
@@ -113,7 +113,7 @@ def reads_as_number(text):
 
 
 def reads_as_date(text):
-    """Whether a text is a day or a month, perhaps with a time of day."""
+    """Tell whether a text is a day or a month, perhaps with a time of day."""
     return bool(_DATE.fullmatch(text.strip()))
 
 
@@ -125,7 +125,7 @@ def _is_float(text):
 
 
 def hold_categories(values, label):
-    """Whether objects are categories, and not numbers.
+    """Tell whether objects are categories, and not numbers.
 
     Parameters
     ----------
@@ -137,11 +137,9 @@ def hold_categories(values, label):
     Raises
     ------
     TypeError
-        If they are of a kind that needs to be converted, or of several.
+        If they are of several kinds.
     """
     kinds = kinds_of(values)
-    for kind in kinds & ADVICE.keys():
-        raise TypeError(f"Column {label} holds {ADVICE[kind]}")
     if len(kinds) > 1:
         advice = "Convert it to one type, for example with .astype(str)."
         if kinds == {"number", "str"}:

@@ -143,13 +143,13 @@ class LabelledChainzRule(ClassifierMixin, BaseChainzRule):
         order = declared if target.order is None else target.order
         if first or order is not None:
             labels = self._order_labels(known, order)
-        if not first:
-            if order is not None and not np.array_equal(labels, self._labels):
-                raise ValueError(
-                    f"y declares the order {labels.tolist()}, but that of the first "
-                    f"call to partial_fit is {self._labels.tolist()}."
-                )
+        else:
             labels = self._labels
+        if not (first or np.array_equal(labels, self._labels)):
+            raise ValueError(
+                f"y declares the order {labels.tolist()}, but that of the first call "
+                f"to partial_fit is {self._labels.tolist()}."
+            )
         return self._train(self._prepare_labels(rows, labels, user_data, "partial_fit"))
 
     @of_one_fit

@@ -232,7 +232,7 @@ def _number(value):
 
 
 class SeenLevels:
-    """Which of a table's categorical columns hold a value that training has seen."""
+    """Record of the categorical columns in which a value is known from training."""
 
     def __init__(self):
         self._seen, self._unseen = set(), {}
