@@ -4,8 +4,8 @@ import statistics
 
 import torch
 
-from cr_sklearn._batches import _N_TANGENTS
 from cr_sklearn.nn import n_tangent_dims
+from cr_sklearn.training._batches import _N_TANGENTS
 
 
 def step_flops(network, batch_size, dreg_stream=None):

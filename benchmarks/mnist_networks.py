@@ -5,7 +5,8 @@ from typing import NamedTuple
 from unittest import mock
 
 from benchmarks.variants import WithoutSkip
-from cr_sklearn import _encoding, _table_inputs
+from cr_sklearn.encoding import _encoder as _encoding
+from cr_sklearn.training import _encoded_rows as _table_inputs
 
 # Mean and standard deviation of all training pixels.
 CENTER, SCALE = 33.3, 78.6

@@ -22,9 +22,9 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from torch.func import functional_call
 from torch.nn import functional as F
 
-from cr_sklearn._batches import _N_TANGENTS
-from cr_sklearn._optimizer import FlatAdamW
 from cr_sklearn.nn import PackedNetwork, dreg
+from cr_sklearn.training._batches import _N_TANGENTS
+from cr_sklearn.training._optimizer import FlatAdamW
 
 # Polynomials of polynomials grow fast. The library's estimators bound their inputs by
 # the same map; here it stands before all networks.

@@ -12,10 +12,10 @@ from benchmarks.data import load_pima
 from benchmarks.flops import MatrixProduct, matrix_share, step_flops
 from benchmarks.timing import take_turns
 from cr_sklearn import ChainzRuleClassifier
-from cr_sklearn._batches import Rows
-from cr_sklearn._settings import TrainingSettings
-from cr_sklearn._training import initial_network, train
 from cr_sklearn.nn import CrossEntropy
+from cr_sklearn.training._batches import Rows
+from cr_sklearn.training._loop import initial_network, train
+from cr_sklearn.training._settings import TrainingSettings
 
 DREG_STRENGTH = 0.01
 NO_GPU = (

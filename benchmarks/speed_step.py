@@ -9,10 +9,10 @@ import torch
 from benchmarks import report
 from benchmarks.flops import MatrixProduct, matrix_share, step_flops
 from benchmarks.timing import goal_line, ratios, take_turns
-from cr_sklearn._batches import Rows
-from cr_sklearn._settings import TrainingSettings
-from cr_sklearn._training import initial_network, train
 from cr_sklearn.nn import CrossEntropy
+from cr_sklearn.training._batches import Rows
+from cr_sklearn.training._loop import initial_network, train
+from cr_sklearn.training._settings import TrainingSettings
 
 GOAL = 2.0
 BATCH_SIZE, N_BATCHES = 128, 8

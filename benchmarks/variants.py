@@ -7,9 +7,11 @@ from unittest import mock
 
 import numpy as np
 
-from cr_sklearn import ChainzRuleClassifier, _halving, _selection, _training
-from cr_sklearn._optimizer import FlatAdamW
+from cr_sklearn import ChainzRuleClassifier
 from cr_sklearn.nn import Streams
+from cr_sklearn.training import _halving, _selection
+from cr_sklearn.training import _loop as _training
+from cr_sklearn.training._optimizer import FlatAdamW
 
 
 class _TrainedBy(ChainzRuleClassifier):

@@ -14,12 +14,12 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from cr_sklearn._callbacks import CallbackSupportMixin
-from cr_sklearn._columns import ArrayColumns, read_columns
 from cr_sklearn._fitting import FitMixin, TrainingInterrupted
-from cr_sklearn._inference import FittedNetwork, tail_ratio
-from cr_sklearn._levels import SeenLevels
 from cr_sklearn._rows import TrainingRows, checked_weight
+from cr_sklearn.encoding._columns import ArrayColumns, read_columns
+from cr_sklearn.encoding._levels import SeenLevels
+from cr_sklearn.inference._network import FittedNetwork, tail_ratio
+from cr_sklearn.training._callbacks import CallbackSupportMixin
 
 # Encoded values in a batch of rows to predict (4 MB).
 _BATCH_VALUES = 2**19

@@ -10,14 +10,14 @@ import numpy as np
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 
-from cr_sklearn._automatic import AutomaticMixin
-from cr_sklearn._callbacks import FitProgress
-from cr_sklearn._copies import original_rows
-from cr_sklearn._encoding import TabularEncoder
-from cr_sklearn._inference import FittedNetwork
 from cr_sklearn._rows import TrainingPart
-from cr_sklearn._sample import RowSample, move_weights
-from cr_sklearn._settings import TrainingHistory
+from cr_sklearn.encoding._encoder import TabularEncoder
+from cr_sklearn.inference._network import FittedNetwork
+from cr_sklearn.training._automatic import AutomaticMixin
+from cr_sklearn.training._callbacks import FitProgress
+from cr_sklearn.training._copies import original_rows
+from cr_sklearn.training._sample import RowSample, move_weights
+from cr_sklearn.training._settings import TrainingHistory
 
 # The process that imported this; a copy made by fork is another.
 _PROCESS = os.getpid()
@@ -38,7 +38,7 @@ def by_own_settings(method):
     def undisturbed(self, *args, **kwargs):
         # torch is imported where it is needed: importing the package, or unpickling
         # a model and predicting with it, must not wait for it.
-        from cr_sklearn._training import own_settings
+        from cr_sklearn.training._loop import own_settings
 
         with own_settings(self.device, is_forked=os.getpid() != _PROCESS):
             return method(self, *args, **kwargs)
@@ -97,8 +97,8 @@ class FitMixin(AutomaticMixin):
         -------
         PreparedFit
         """
-        from cr_sklearn._halving import PreparedFit
-        from cr_sklearn._table_inputs import encoded_rows
+        from cr_sklearn.training._encoded_rows import encoded_rows
+        from cr_sklearn.training._halving import PreparedFit
 
         go_on = mode != "fit" and hasattr(self, "_network")
         random_state = check_random_state(self.random_state)
@@ -243,7 +243,7 @@ class FitMixin(AutomaticMixin):
         TrainingInterrupted
             When all that was trained is stored.
         """
-        from cr_sklearn._halving import train_packs
+        from cr_sklearn.training._halving import train_packs
 
         history = train_packs(prepared)
         prepared.finish(history)
@@ -257,8 +257,8 @@ class FitMixin(AutomaticMixin):
 
     def _strength_search(self, rows, target, original, classes, seed):
         """Inner folds of the rows that train, or None where they are too few."""
-        from cr_sklearn._folds import given_folds, inner_folds
-        from cr_sklearn._selection import StrengthSearch
+        from cr_sklearn.training._folds import given_folds, inner_folds
+        from cr_sklearn.training._selection import StrengthSearch
 
         cv = self.cv
         if rows.groups is None and (cv is None or isinstance(cv, Integral)):
@@ -354,8 +354,8 @@ class FitMixin(AutomaticMixin):
         self, search, go_on, n_rows, n_encoded, output_layer, random_state
     ):
         """Networks by shape, and the rows of each inner fold."""
-        from cr_sklearn._packs import Packs
-        from cr_sklearn._training import check_device, initial_network
+        from cr_sklearn.training._loop import check_device, initial_network
+        from cr_sklearn.training._packs import Packs
 
         hidden, groups = self._hidden_layers(), None
         strengths = search.strengths if search else self._member_strengths(go_on)

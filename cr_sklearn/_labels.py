@@ -11,10 +11,10 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length
 
 from cr_sklearn._base import BaseChainzRule, of_one_fit, published_at_once
-from cr_sklearn._callbacks import with_callbacks
-from cr_sklearn._kinds import kind_of
 from cr_sklearn._rows import check_class_weight, checked_weight, refuse_overflow
-from cr_sklearn._targets import comparable, read_target
+from cr_sklearn.encoding._kinds import kind_of
+from cr_sklearn.heads._targets import comparable, read_target
+from cr_sklearn.training._callbacks import with_callbacks
 
 
 class LabelledChainzRule(ClassifierMixin, BaseChainzRule):

@@ -5,15 +5,15 @@ from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from cr_sklearn._base import of_one_fit
-from cr_sklearn._cumulative import (
+from cr_sklearn._labels import LabelledChainzRule
+from cr_sklearn.heads._cumulative import (
     class_probabilities,
     class_probability_slopes,
     cumulative_probabilities,
     margins_shift,
     thresholds_of,
 )
-from cr_sklearn._labels import LabelledChainzRule
-from cr_sklearn._targets import checked_order, is_numeric
+from cr_sklearn.heads._targets import checked_order, is_numeric
 
 # Thresholds start where half of the rows have their own frequencies of the classes and
 # half have equal ones, so that classes without rows have a start as well; and twice as

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from sklearn.utils.validation import _check_sample_weight
 
-from cr_sklearn._kinds import kind_of
+from cr_sklearn.encoding._kinds import kind_of
 
 
 def checked_weight(sample_weight, n_rows):

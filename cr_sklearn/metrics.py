@@ -6,7 +6,7 @@ from sklearn.utils.metadata_routing import MetadataRequest
 from sklearn.utils.validation import check_consistent_length
 
 from cr_sklearn._rows import checked_weight
-from cr_sklearn._targets import checked_order, is_numeric, read_target
+from cr_sklearn.heads._targets import checked_order, is_numeric, read_target
 
 # By which probabilities of single precision may pass 0 and 1.
 _ROUNDING = 1e-5

@@ -16,7 +16,8 @@ from benchmarks.variants import (
     WithoutScale,
     WithoutSkip,
 )
-from cr_sklearn import ChainzRuleClassifier, _training
+from cr_sklearn import ChainzRuleClassifier
+from cr_sklearn.training import _loop as _training
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from sklearn.metrics import log_loss
 from sklearn.model_selection import cross_val_score
 
 from cr_sklearn import ChainzRuleClassifier
-from cr_sklearn._columns import read_columns
+from cr_sklearn.encoding._columns import read_columns
 
 
 def small(**params):

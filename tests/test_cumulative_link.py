@@ -7,14 +7,11 @@ import pytest
 import torch
 from scipy import stats
 
-from cr_sklearn import _training, _weights
-from cr_sklearn._batches import Rows
-from cr_sklearn._cumulative import (
+from cr_sklearn.heads._cumulative import (
     class_probabilities,
     cumulative_probabilities,
     thresholds_of,
 )
-from cr_sklearn._settings import TrainingSettings
 from cr_sklearn.nn import CrossEntropy, CumulativeLink, PackedNetwork, dreg
 from cr_sklearn.nn._links import LINKS
 from cr_sklearn.nn._thresholds import (
@@ -22,6 +19,10 @@ from cr_sklearn.nn._thresholds import (
     free_parameters,
     ordered_thresholds,
 )
+from cr_sklearn.training import _loop as _training
+from cr_sklearn.training import _weights
+from cr_sklearn.training._batches import Rows
+from cr_sklearn.training._settings import TrainingSettings
 
 # Frozen distributions of SciPy: another source of F, 1 - F and their logarithms.
 DISTRIBUTIONS = {

@@ -7,15 +7,15 @@ import pandas as pd
 import polars as pl
 import pytest
 
-from cr_sklearn._columns import read_columns
-from cr_sklearn._encoding import (
+from cr_sklearn.encoding._columns import read_columns
+from cr_sklearn.encoding._encoder import (
     BOUND,
     TabularEncoder,
     bound,
     bound_slope,
 )
-from cr_sklearn._piecewise import PiecewiseLinear
-from cr_sklearn._quantiles import weighted_quantile
+from cr_sklearn.encoding._piecewise import PiecewiseLinear
+from cr_sklearn.encoding._quantiles import weighted_quantile
 
 
 def encode(X, fitted_on=None, weight=None, **params):

@@ -5,9 +5,9 @@ import pytest
 import torch
 from torch.func import jacrev
 
-from cr_sklearn import _weights
-from cr_sklearn._inference import FittedNetwork
+from cr_sklearn.inference._network import FittedNetwork
 from cr_sklearn.nn import ACTIVATIONS, PackedNetwork, dreg
+from cr_sklearn.training import _weights
 
 
 def make_pair(

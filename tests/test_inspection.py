@@ -27,13 +27,14 @@ from sklearn.preprocessing import (
 
 from benchmarks import suite
 from benchmarks.data import data_folder, load_pima
-from cr_sklearn import ChainzRuleClassifier, ChainzRuleOrdinalRegressor, _weights
+from cr_sklearn import ChainzRuleClassifier, ChainzRuleOrdinalRegressor
 from cr_sklearn.inspection import (
     SensitivityRecorder,
     input_sensitivity,
     layer_sensitivity,
 )
 from cr_sklearn.nn import PackedNetwork, dreg
+from cr_sklearn.training import _weights
 
 SMALL = {
     "hidden_layer_sizes": (6, 5),

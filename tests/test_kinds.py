@@ -12,8 +12,8 @@ import pyarrow as pa
 import pytest
 
 from cr_sklearn import ChainzRuleClassifier
-from cr_sklearn._columns import read_columns
-from cr_sklearn._kinds import reads_as_date, reads_as_number
+from cr_sklearn.encoding._columns import read_columns
+from cr_sklearn.encoding._kinds import reads_as_date, reads_as_number
 
 rng = np.random.default_rng(0)
 NUMBERS = rng.normal(size=200).round(3)

@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 
 from cr_sklearn import ChainzRuleClassifier
-from cr_sklearn._columns import read_columns
-from cr_sklearn._encoding import TabularEncoder
-from cr_sklearn._levels import LevelCodes, kept_levels
+from cr_sklearn.encoding._columns import read_columns
+from cr_sklearn.encoding._encoder import TabularEncoder
+from cr_sklearn.encoding._levels import LevelCodes, kept_levels
 from cr_sklearn.inspection import input_sensitivity
 from cr_sklearn.monitoring import SensitivityMonitor
 

@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 
 from cr_sklearn import ChainzRuleClassifier, ChainzRuleOrdinalRegressor
-from cr_sklearn._columns import read_columns
-from cr_sklearn._encoding import TabularEncoder
 from cr_sklearn._rows import TrainingPart
-from cr_sklearn._sample import RowSample, move_weights
+from cr_sklearn.encoding._columns import read_columns
+from cr_sklearn.encoding._encoder import TabularEncoder
+from cr_sklearn.training._sample import RowSample, move_weights
 
 
 def streamed(X, y, size, kind=ChainzRuleClassifier, **given):

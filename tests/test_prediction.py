@@ -11,8 +11,9 @@ import pytest
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from cr_sklearn import ChainzRuleClassifier, _inference
-from cr_sklearn._columns import read_columns
+from cr_sklearn import ChainzRuleClassifier
+from cr_sklearn.encoding._columns import read_columns
+from cr_sklearn.inference import _network as _inference
 
 METHODS = ["predict", "predict_proba", "decision_function", "jacobian", "sensitivity"]
 TABLES = {

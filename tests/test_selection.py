@@ -17,18 +17,19 @@ from sklearn.model_selection import (
     cross_validate,
 )
 
-from cr_sklearn import ChainzRuleClassifier, ChainzRuleOrdinalRegressor, _selection
-from cr_sklearn._columns import read_columns
-from cr_sklearn._copies import original_rows
-from cr_sklearn._folds import inner_folds
-from cr_sklearn._selection import (
+from cr_sklearn import ChainzRuleClassifier, ChainzRuleOrdinalRegressor
+from cr_sklearn.encoding._columns import read_columns
+from cr_sklearn.nn import CrossEntropy, PackedNetwork
+from cr_sklearn.training import _selection
+from cr_sklearn.training._copies import original_rows
+from cr_sklearn.training._folds import inner_folds
+from cr_sklearn.training._selection import (
     LINEAR_STRENGTHS,
     STRENGTHS,
     StrengthSearch,
     _Losses,
     stack,
 )
-from cr_sklearn.nn import CrossEntropy, PackedNetwork
 
 # scikit-learn's words, or, where an older one gives empty folds, ours.
 TOO_FEW_GROUPS = "greater than the number of groups|(trains on|holds out) no row"
@@ -287,8 +288,8 @@ def test_the_choice_looks_at_enough_rows_and_no_more(noisy, monkeypatch):
 
 def test_fewer_rows_in_a_fold_train_as_if_alone():
     """Folds of unequal size are filled up; the filling must not train."""
-    from cr_sklearn._batches import PackedBatches, Rows
-    from cr_sklearn._settings import RowGroups
+    from cr_sklearn.training._batches import PackedBatches, Rows
+    from cr_sklearn.training._settings import RowGroups
 
     rows = Rows(torch.arange(9.0)[:, None], torch.arange(9), torch.ones(9))
     sets = [np.arange(9), np.array([2, 4, 6])]

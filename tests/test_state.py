@@ -9,7 +9,7 @@ from sklearn.datasets import make_moons
 from sklearn.model_selection import GridSearchCV, cross_val_score
 
 from cr_sklearn import ChainzRuleClassifier, ChainzRuleOrdinalRegressor
-from cr_sklearn._optimizer import FlatAdamW
+from cr_sklearn.training._optimizer import FlatAdamW
 
 ESTIMATORS = [ChainzRuleClassifier, ChainzRuleOrdinalRegressor]
 WEIGHTS = [

@@ -5,11 +5,12 @@ import pandas as pd
 import pytest
 import torch
 
-from cr_sklearn import ChainzRuleClassifier, _table_inputs
-from cr_sklearn._columns import read_columns
-from cr_sklearn._encoding import TabularEncoder
+from cr_sklearn import ChainzRuleClassifier
 from cr_sklearn._rows import TrainingPart
-from cr_sklearn._table_inputs import TableInputs, encoded_rows
+from cr_sklearn.encoding._columns import read_columns
+from cr_sklearn.encoding._encoder import TabularEncoder
+from cr_sklearn.training import _encoded_rows as _table_inputs
+from cr_sklearn.training._encoded_rows import TableInputs, encoded_rows
 
 
 def make_table(n=300):

@@ -16,8 +16,8 @@ from sklearn.model_selection import cross_validate
 from sklearn.multioutput import MultiOutputClassifier
 
 from cr_sklearn import ChainzRuleClassifier, ChainzRuleOrdinalRegressor
-from cr_sklearn._targets import checked_order, read_target
 from cr_sklearn.export import to_onnx
+from cr_sklearn.heads._targets import checked_order, read_target
 from cr_sklearn.metrics import ordinal_scorer
 
 KINDS = [ChainzRuleClassifier, ChainzRuleOrdinalRegressor]

@@ -4,14 +4,15 @@ import numpy as np
 import pytest
 import torch
 
-from cr_sklearn import ChainzRuleClassifier, _training
-from cr_sklearn._batches import PackedBatches, Rows, member_generators
-from cr_sklearn._halving import PreparedFit, train_packs
-from cr_sklearn._optimizer import FlatAdamW
-from cr_sklearn._packs import Packs
-from cr_sklearn._settings import RowGroups, TrainingSettings
-from cr_sklearn._stopping import NonFiniteLossError, StopTraining
+from cr_sklearn import ChainzRuleClassifier
 from cr_sklearn.nn import CrossEntropy, dreg
+from cr_sklearn.training import _loop as _training
+from cr_sklearn.training._batches import PackedBatches, Rows, member_generators
+from cr_sklearn.training._halving import PreparedFit, train_packs
+from cr_sklearn.training._optimizer import FlatAdamW
+from cr_sklearn.training._packs import Packs
+from cr_sklearn.training._settings import RowGroups, TrainingSettings
+from cr_sklearn.training._stopping import NonFiniteLossError, StopTraining
 
 
 def make_rows(n=90, d=4, seed=0, weight=None):

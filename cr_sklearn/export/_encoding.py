@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cr_sklearn._encoding import BOUND, FAR_OUT
-from cr_sklearn._piecewise import RISE
+from cr_sklearn.encoding._encoder import BOUND, FAR_OUT
+from cr_sklearn.encoding._piecewise import RISE
 
 
 class MatrixInput:

@@ -4,8 +4,8 @@ import numpy as np
 from onnx import TensorProto
 
 from cr_sklearn._ordinal import ChainzRuleOrdinalRegressor
-from cr_sklearn._targets import is_numeric
 from cr_sklearn.export._network import normal_cdf
+from cr_sklearn.heads._targets import is_numeric
 
 _INT64 = np.iinfo(np.int64)
 # exp(exp(x)) of more is infinite in any case.

@@ -7,8 +7,8 @@ from onnx import TensorProto, checker, helper
 from sklearn.pipeline import Pipeline
 
 import cr_sklearn
-from cr_sklearn._categorical import categorical_mask
-from cr_sklearn._columns import read_columns
+from cr_sklearn.encoding._categorical_features import categorical_mask
+from cr_sklearn.encoding._columns import read_columns
 from cr_sklearn.export._encoding import (
     ColumnInputs,
     MatrixInput,

@@ -3,7 +3,7 @@
 import numpy as np
 from onnx import TensorProto
 
-from cr_sklearn._inference import FIXED_ACTIVATIONS, Polynomial
+from cr_sklearn.inference._network import FIXED_ACTIVATIONS, Polynomial
 
 
 def evaluate(graph, network, encoded, with_slopes):

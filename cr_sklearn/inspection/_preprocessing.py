@@ -19,8 +19,8 @@ from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _check_feature_names, _check_n_features
 
 from cr_sklearn._base import BaseChainzRule
-from cr_sklearn._columns import read_columns
-from cr_sklearn._kinds import is_missing
+from cr_sklearn.encoding._columns import read_columns
+from cr_sklearn.encoding._kinds import is_missing
 
 # Source of a column that has no derivative by any.
 _NONE = -1

@@ -7,9 +7,9 @@ import numpy as np
 from sklearn.utils import Bunch, check_scalar
 from sklearn.utils.validation import check_is_fitted
 
-from cr_sklearn._columns import read_columns
-from cr_sklearn._encoding import bound_slope
-from cr_sklearn._levels import LevelCodes
+from cr_sklearn.encoding._columns import read_columns
+from cr_sklearn.encoding._encoder import bound_slope
+from cr_sklearn.encoding._levels import LevelCodes
 from cr_sklearn.inspection._preprocessing import Preprocessing
 
 

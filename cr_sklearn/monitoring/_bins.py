@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from cr_sklearn._levels import LevelCodes
+from cr_sklearn.encoding._levels import LevelCodes
 from cr_sklearn.monitoring._counts import Counts, count_norms
 
 # Bins of a column, beside those for missing values and unseen categories: at quantiles

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from cr_sklearn._cumulative import class_probabilities
+from cr_sklearn.heads._cumulative import class_probabilities
 from cr_sklearn.inspection._layers import check_is_ours
 from cr_sklearn.inspection._plot._axes import GREY, several_axes
 

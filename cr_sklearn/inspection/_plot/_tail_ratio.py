@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from cr_sklearn._inference import tail_ratio
+from cr_sklearn.inference._network import tail_ratio
 from cr_sklearn.inspection._layers import check_is_ours
 from cr_sklearn.inspection._plot._axes import PALETTE, one_axes
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from cr_sklearn._quantiles import weighted_quantile
+from cr_sklearn.encoding._quantiles import weighted_quantile
 
 # Quartiles of a Gaussian of unit variance are so far apart.
 _QUARTILES = 1.349

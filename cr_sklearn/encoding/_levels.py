@@ -8,7 +8,7 @@ from numbers import Integral, Real
 
 import numpy as np
 
-from cr_sklearn._kinds import kind_of, reads_as_date
+from cr_sklearn.encoding._kinds import kind_of, reads_as_date
 
 # Categories of a column that have an indicator of their own; rarer ones share one. So
 # many make a fit of 8,000 rows take 1.8 times as long.

@@ -3,11 +3,11 @@
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from cr_sklearn._categorical import categorical_mask, declared_mask
-from cr_sklearn._kinds import warn_of_doubtful_levels
-from cr_sklearn._levels import LevelCodes, in_order, kept_levels, level_limit
-from cr_sklearn._piecewise import PiecewiseLinear
-from cr_sklearn._scaling import center_and_scale
+from cr_sklearn.encoding._categorical_features import categorical_mask, declared_mask
+from cr_sklearn.encoding._kinds import warn_of_doubtful_levels
+from cr_sklearn.encoding._levels import LevelCodes, in_order, kept_levels, level_limit
+from cr_sklearn.encoding._piecewise import PiecewiseLinear
+from cr_sklearn.encoding._scaling import center_and_scale
 
 # Standardised values are squashed smoothly into (-BOUND, BOUND).
 BOUND = 3.0
@@ -53,9 +53,8 @@ class TabularEncoder(BaseEstimator):
     share an indicator, that of unseen ones as well; where there is none, an unseen
     category counts as missing. Indicators are centred at their training mean: what has
     no indicator is encoded as zeros, the average row. Columns that are constant in
-    training are left out. Last come the ramps of
-    :class:`~cr_sklearn._piecewise.PiecewiseLinear`, of the standardised values before
-    the bound.
+    training are left out. Last come the ramps of :class:`PiecewiseLinear`, of the
+    standardised values before the bound.
 
     Parameters
     ----------
@@ -64,7 +63,7 @@ class TabularEncoder(BaseEstimator):
         and with "from_dtype" alone, columns of a dataframe that hold categories,
         strings or booleans are. None: no column is.
     n_bins : int, default=8
-        See :class:`~cr_sklearn._piecewise.PiecewiseLinear`; 0 gives no ramps.
+        See :class:`~cr_sklearn.encoding._piecewise.PiecewiseLinear`; 0 gives no ramps.
 
     Attributes
     ----------
@@ -101,7 +100,7 @@ class TabularEncoder(BaseEstimator):
         Parameters
         ----------
         columns : FrameColumns or ArrayColumns
-            From :func:`~cr_sklearn._columns.read_columns`.
+            From :func:`~cr_sklearn.encoding._columns.read_columns`.
         weight : ndarray of shape (n,)
             Positive sample weights.
         """

@@ -8,7 +8,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """What :func:`~cr_sklearn._training.train` needs to know beside network and rows.
+    """What :func:`train` needs to know beside network and rows.
 
     Attributes
     ----------

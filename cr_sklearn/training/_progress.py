@@ -3,7 +3,7 @@
 from skorch.callbacks import Callback
 from tqdm.auto import tqdm
 
-from cr_sklearn._stopping import StopTraining
+from cr_sklearn.training._stopping import StopTraining
 
 
 class TrainingProgress(Callback):

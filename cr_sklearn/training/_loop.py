@@ -7,12 +7,12 @@ import numpy as np
 import torch
 from skorch import NeuralNet
 
-from cr_sklearn._batches import PackedBatches, member_generators
-from cr_sklearn._optimizer import FlatAdamW
-from cr_sklearn._progress import TrainingProgress
-from cr_sklearn._settings import RowGroups, TrainingHistory
-from cr_sklearn._stopping import BestWeights, StopTraining, diverged
 from cr_sklearn.nn import PackedNetwork, Streams, tangent_images
+from cr_sklearn.training._batches import PackedBatches, member_generators
+from cr_sklearn.training._optimizer import FlatAdamW
+from cr_sklearn.training._progress import TrainingProgress
+from cr_sklearn.training._settings import RowGroups, TrainingHistory
+from cr_sklearn.training._stopping import BestWeights, StopTraining, diverged
 
 # Validation rows that go through the networks at a time.
 _ROWS_AT_ONCE = 1024

@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.exceptions import DataConversionWarning
 from sklearn.utils import column_or_1d
 
-from cr_sklearn._kinds import as_objects, is_missing, kind_of
+from cr_sklearn.encoding._kinds import as_objects, is_missing, kind_of
 
 _CONVERT = "Convert them to one type, for example with .astype(str)"
 

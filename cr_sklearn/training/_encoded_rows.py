@@ -3,10 +3,10 @@
 import numpy as np
 import torch
 
-from cr_sklearn._batches import Rows
-from cr_sklearn._columns import ArrayColumns
-from cr_sklearn._encoding import BOUND, FAR_OUT
-from cr_sklearn._piecewise import RISE
+from cr_sklearn.encoding._columns import ArrayColumns
+from cr_sklearn.encoding._encoder import BOUND, FAR_OUT
+from cr_sklearn.encoding._piecewise import RISE
+from cr_sklearn.training._batches import Rows
 
 # Encoded tables up to this size are kept: 16 million numbers in float32.
 _MAX_BYTES = 2**26
@@ -43,9 +43,8 @@ def encoded_rows(encoder, part, like):
 class TableInputs:
     """A table that is encoded as rows are asked for; answers like a tensor of them.
 
-    The encoding of :class:`~cr_sklearn._encoding.TabularEncoder`, whose ramps take
-    eight times the memory of the columns that they come from. An array of floats is
-    not copied.
+    The encoding of :class:`TabularEncoder`, whose ramps take eight times the memory of
+    the columns that they come from. An array of floats is not copied.
 
     Parameters
     ----------

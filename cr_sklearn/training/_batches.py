@@ -18,7 +18,7 @@ class Rows(NamedTuple):
     """Tensors of the training or validation rows.
 
     ``x`` (n, d) encoded inputs, as a tensor or as
-    :class:`~cr_sklearn._table_inputs.TableInputs`; ``y`` (n,) encoded targets,
+    :class:`~cr_sklearn.training._encoded_rows.TableInputs`; ``y`` (n,) encoded targets,
     ``weight`` (n,) sample weights of mean 1.
     """
 

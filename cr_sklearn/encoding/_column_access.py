@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from cr_sklearn._kinds import ADVICE, as_objects, is_missing, kinds_of
+from cr_sklearn.encoding._kinds import ADVICE, as_objects, is_missing, kinds_of
 
 
 class Columns:

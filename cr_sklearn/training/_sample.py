@@ -4,9 +4,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cr_sklearn._columns import ArrayColumns
-from cr_sklearn._encoding import TabularEncoder
 from cr_sklearn._rows import TrainingPart
+from cr_sklearn.encoding._columns import ArrayColumns
+from cr_sklearn.encoding._encoder import TabularEncoder
 
 # Rows that are kept of all that were seen.
 _SIZE = 1024

@@ -6,8 +6,8 @@ from narwhals.exceptions import DuplicateError
 from scipy import sparse
 from sklearn.utils.validation import check_array
 
-from cr_sklearn._column_access import Columns
-from cr_sklearn._kinds import as_objects, hold_categories
+from cr_sklearn.encoding._column_access import Columns
+from cr_sklearn.encoding._kinds import as_objects, hold_categories
 
 # What other lazy frames are told, by the names of their libraries in narwhals.
 _COLLECT = {

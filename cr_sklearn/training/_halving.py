@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from cr_sklearn import _training
+from cr_sklearn.training import _loop as _training
 
 # Share of the epochs after which networks that do not look promising stop.
 _FIRST_PART = 0.4
@@ -22,7 +22,7 @@ class PreparedFit:
     settings : list of TrainingSettings
         Of each pack.
     criterion, rows, groups, validation_rows, optimizer_state, progress
-        See :func:`~cr_sklearn._training.train`. The groups are those of each pack.
+        See :func:`~cr_sklearn.training._loop.train`. The groups are those of each pack.
     finish : callable
         ``history -> estimator``, when the networks are trained.
     promising : callable or None

@@ -10,7 +10,7 @@ def categorical_mask(columns, categorical_features):
     ----------
     columns : FrameColumns or ArrayColumns
     categorical_features : "from_dtype", array-like or None
-        See :class:`~cr_sklearn._encoding.TabularEncoder`.
+        See :class:`~cr_sklearn.encoding._encoder.TabularEncoder`.
 
     Returns
     -------

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from cr_sklearn._settings import TrainingSettings
+from cr_sklearn.training._settings import TrainingSettings
 
 # The reasons are in the classifier's docstring.
 _MIN_AUTO_BATCH, _MAX_AUTO_BATCH = 48, 1024

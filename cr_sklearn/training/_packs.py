@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from cr_sklearn import _weights
-from cr_sklearn._inference import FittedNetwork
+from cr_sklearn.inference._network import FittedNetwork
+from cr_sklearn.training import _weights
 
 
 class Packs:

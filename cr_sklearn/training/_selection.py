@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from scipy.optimize import minimize
 
-from cr_sklearn._inference import tail_ratio
-from cr_sklearn._settings import RowGroups
+from cr_sklearn.inference._network import tail_ratio
+from cr_sklearn.training._settings import RowGroups
 
 # The range that data sets of 100 to 10,000 rows were seen to prefer.
 STRENGTHS = (0.0005, 0.003, 0.02, 0.12)
@@ -194,7 +194,7 @@ class StrengthSearch:
         outputs : ndarray of shape (n_candidates, n_held_out, n_outputs)
             From :meth:`outputs`.
         criterion : Module
-            Data loss, as in :func:`cr_sklearn._training.train`.
+            Data loss, as in :func:`cr_sklearn.training._loop.train`.
         target, weight : ndarrays of n rows
             Encoded targets and sample weights.
         sensitivities : callable

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from cr_sklearn._inference import FittedNetwork
+from cr_sklearn.inference._network import FittedNetwork
 
 
 def dump(network, activation):

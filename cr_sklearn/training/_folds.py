@@ -36,7 +36,7 @@ def inner_folds(cv, target, original, labels, random_state):
     target : ndarray of shape (n,)
         Codes of the classes.
     original : ndarray of int of shape (n,)
-        From :func:`~cr_sklearn._copies.original_rows`.
+        From :func:`~cr_sklearn.training._copies.original_rows`.
     labels : ndarray of shape (n_classes,)
         The user's names of the classes, for the warning.
     random_state : int

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from cr_sklearn._quantiles import weighted_quantile
+from cr_sklearn.encoding._quantiles import weighted_quantile
 
 # A ramp rises by this much. Below 1 it is a hint that costs more DREG than the column
 # itself, to be taken only where the data asks for a threshold.
