@@ -26,6 +26,7 @@ with extra_packages():
         OneStrength,
         OneToTheEnd,
         OutputPenalty,
+        WithDecay,
         WithoutLinear,
         WithoutScale,
         WithoutSkip,
@@ -74,7 +75,7 @@ CHANGES = {
     "strength annealed": Annealed,
     "penalty on the output alone": OutputPenalty,
     "Hermite basis": Hermite,
-    "weight decay 0.02": partial(ChainzRuleClassifier, weight_decay=0.02),
+    "weight decay 0.02": WithDecay,
 }
 
 # What the published table says; to be read again when it changes.

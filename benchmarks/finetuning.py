@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from benchmarks.encoders import load_transformer, mean_state
 from benchmarks.published import STRENGTH
-from cr_sklearn.nn import CrossEntropy, PackedNetwork, dreg
+from cr_sklearn.nn import ChainzRuleNetwork, CrossEntropy, dreg
 
 # Hidden layers and activation of each head; all have a linear map beside them that
 # starts at zero. The penalty is for the first alone.
@@ -138,7 +138,9 @@ class FineTunedClassifier(ClassifierMixin, BaseEstimator):
 
     def _make_head(self, n_features, n_classes):
         hidden, activation = HEADS[self.head]
-        network = PackedNetwork(n_features, hidden, n_classes, activation=activation)
+        network = ChainzRuleNetwork(
+            n_features, hidden, n_classes, activation=activation
+        )
         network.reset_parameters([torch.Generator().manual_seed(self.random_state)])
         return network
 

@@ -4,16 +4,17 @@ import statistics
 
 import torch
 
-from cr_sklearn.nn import n_tangent_dims
+from cr_sklearn.nn._dreg import n_tangent_dims
 from cr_sklearn.training._batches import _N_TANGENTS
 
 
 def step_flops(network, batch_size, dreg_stream=None):
     r"""Floating-point operations in the matrix products of one training step.
 
-    Values and tangents, forwards and backwards, as :class:`cr_sklearn.nn.Streams`
-    multiplies them. With :math:`A = [W_1; W_{skip}]` of r rows, a batch of b rows, t
-    tangents for each and k random directions that enter beside them, a member needs
+    Values and tangents, forwards and backwards, as
+    :class:`cr_sklearn.nn._streams.Streams` multiplies them. With
+    :math:`A = [W_1; W_{skip}]` of r rows, a batch of b rows, t tangents for each and k
+    random directions that enter beside them, a member needs
 
     .. math:: 4 (b + k)\, r d + 6\, b (1 + t) \sum_{l > 1} n_l n_{l-1}
               \; (+\, 6 r^2 d + 2 r^3)
@@ -26,7 +27,7 @@ def step_flops(network, batch_size, dreg_stream=None):
 
     Parameters
     ----------
-    network : PackedNetwork
+    network : ChainzRuleNetwork
     batch_size : int
     dreg_stream : {"exact", "projected"} or None
         None for a step without DREG.

@@ -13,6 +13,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from benchmarks.models import Model
+from benchmarks.variants import Regularized
 from cr_sklearn import ChainzRuleClassifier, ChainzRuleOrdinalRegressor
 
 N_FOLDS = 5
@@ -41,13 +42,7 @@ def _ordinal(seed):
 
 def _relu(name, **settings):
     def make(seed):
-        network = ChainzRuleClassifier(
-            activation="relu",
-            dreg_strength=0.0,
-            n_bins=0,
-            random_state=seed,
-            **settings,
-        )
+        network = Regularized(n_bins=0, random_state=seed, **settings)
         return GridSearchCV(
             network, GRIDS[name], scoring="neg_log_loss", cv=_folds(seed)
         )

@@ -23,7 +23,7 @@ with extra_packages():
     from benchmarks.mnist_tables import GRADIENTS, METRICS
     from benchmarks.protocols import Experiment, Split
     from benchmarks.tail_ratio import gradient_norms
-    from cr_sklearn.inference._network import tail_ratio
+    from cr_sklearn.inference._tail_ratio import tail_ratio
 
 ROWS = Path("reports", "mnist", "rows.csv")
 PACKAGES = ["cr_sklearn", "sklearn", "torch"]

@@ -2,11 +2,9 @@
 
 from itertools import product
 from typing import NamedTuple
-from unittest import mock
 
 from benchmarks.variants import WithoutSkip
-from cr_sklearn.encoding import _encoder as _encoding
-from cr_sklearn.training import _encoded_rows as _table_inputs
+from cr_sklearn.encoding._encoder import TabularEncoder
 
 # Mean and standard deviation of all training pixels.
 CENTER, SCALE = 33.3, 78.6
@@ -36,8 +34,13 @@ FAMILIES = {
 LABELS = {name: family.label for name, family in FAMILIES.items()}
 
 
-def _one_scale(column, weight):
-    return CENTER, SCALE, column.max() > column.min()
+class PixelEncoder(TabularEncoder):
+    """Encoder of columns that share one unit."""
+
+    @staticmethod
+    def center_and_scale(column, weight):
+        """Return the centre, the scale, and whether the column varies."""
+        return CENTER, SCALE, column.max() > column.min()
 
 
 class PixelNetwork(WithoutSkip):
@@ -47,13 +50,12 @@ class PixelNetwork(WithoutSkip):
     dark, and gradients with them. The linear map has more weights than small networks.
     """
 
-    def fit(self, X, y):
-        """Fit; images are encoded once, or small networks would wait for that."""
-        with (
-            mock.patch.object(_encoding, "center_and_scale", _one_scale),
-            mock.patch.object(_table_inputs, "_MAX_BYTES", _MAX_BYTES),
-        ):
-            return super().fit(X, y)
+    # Images are encoded once, or small networks would wait for that.
+    _options = WithoutSkip._options._replace(max_encoded_bytes=_MAX_BYTES)
+
+    def _encode(self, rows):
+        encoder = PixelEncoder(self.categorical_features, self.n_bins)
+        return encoder.fit(rows.columns, rows.weight)
 
 
 class Candidate(NamedTuple):

@@ -18,6 +18,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
+from benchmarks.variants import Regularized
 from cr_sklearn import ChainzRuleClassifier
 
 # Budget of every "tuned" model, so that none of them gets more than another.
@@ -140,6 +141,12 @@ _PLAIN = {
     "learning_rate_init": 0.01,
     "n_bins": 0,
 }
+
+
+def _regularized(**settings):
+    return lambda seed: Regularized(random_state=seed, **_PLAIN, **settings)
+
+
 _RELU = (
     "our network and training with ReLU, without DREG and ramps, 8 networks on all "
     "rows, step size 0.01"
@@ -189,11 +196,11 @@ MODELS = {
     "relu_dropout": Model(
         "ReLU + dropout",
         f"{_RELU} but dropout 0.2",
-        _own_network(**_PLAIN, dropout=0.2),
+        _regularized(dropout=0.2),
     ),
     "relu_decay": Model(
         "ReLU + weight decay",
         f"{_RELU} but decoupled weight decay 0.1",
-        _own_network(**_PLAIN, weight_decay=0.1),
+        _regularized(weight_decay=0.1),
     ),
 }

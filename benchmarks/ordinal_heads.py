@@ -11,6 +11,8 @@ from scipy.special import expit
 from torch.nn import functional as F
 
 from cr_sklearn import ChainzRuleClassifier, ChainzRuleOrdinalRegressor
+from cr_sklearn.heads._nominal import NominalHead
+from cr_sklearn.heads._ordinal import OrdinalHead
 from cr_sklearn.nn import CrossEntropy
 
 
@@ -58,6 +60,34 @@ class CornLoss(CrossEntropy):
         return (taken * losses).sum(dim=-1), taken * slopes
 
 
+class CoralHead(OrdinalHead):
+    """Cumulative logits, trained by :class:`CoralLoss`."""
+
+    def make_criterion(self):
+        return CoralLoss()
+
+
+class CornHead(NominalHead):
+    """K - 1 log-odds that the rank is above k if it is above k - 1."""
+
+    def output_layer(self, target, weight):
+        return {"n_outputs": len(self.labels) - 1}
+
+    def make_criterion(self):
+        return CornLoss()
+
+    def correct(self, outputs, rows, held_out):
+        return None
+
+    def probabilities(self, xp, outputs):
+        above = np.cumprod(expit(outputs), axis=1)
+        above = np.pad(above, ((0, 0), (1, 0)), constant_values=1.0)
+        return -np.diff(above, axis=1, append=0.0)
+
+    def codes(self, xp, outputs):
+        return (np.cumprod(expit(outputs), axis=1) > 0.5).sum(axis=1)
+
+
 class Coral(ChainzRuleOrdinalRegressor):
     """CORAL: one latent and K - 1 biases, trained as K - 1 binary tasks.
 
@@ -67,9 +97,7 @@ class Coral(ChainzRuleOrdinalRegressor):
     """
 
     package = "cr_sklearn"
-
-    def _make_criterion(self):
-        return CoralLoss()
+    _head_class = CoralHead
 
 
 class Corn(ChainzRuleClassifier):
@@ -80,17 +108,4 @@ class Corn(ChainzRuleClassifier):
     """
 
     package = "cr_sklearn"
-
-    def _output_layer(self, target, weight, n_classes):
-        return {"n_outputs": n_classes - 1}
-
-    def _make_criterion(self):
-        return CornLoss()
-
-    def _probabilities(self, outputs):
-        above = np.cumprod(expit(outputs), axis=1)
-        above = np.pad(above, ((0, 0), (1, 0)), constant_values=1.0)
-        return -np.diff(above, axis=1, append=0.0)
-
-    def _predict_codes(self, outputs):
-        return (np.cumprod(expit(outputs), axis=1) > 0.5).sum(axis=1)
+    _head_class = CornHead

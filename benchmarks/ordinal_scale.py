@@ -24,7 +24,7 @@ with extra_packages():
     from benchmarks.scale_worker import N_TINY_ROWS, PeakMemory
     from benchmarks.simulation import bayes_mae, simulate
     from cr_sklearn import ChainzRuleOrdinalRegressor
-    from cr_sklearn.nn import PackedNetwork
+    from cr_sklearn.nn import ChainzRuleNetwork
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ["cr_sklearn", "sklearn", "torch"]
@@ -98,7 +98,7 @@ def count_parameters(model, width):
     per_network = {
         deep: sum(
             parameter.numel()
-            for parameter in PackedNetwork(
+            for parameter in ChainzRuleNetwork(
                 model.skip_coef_.shape[1],
                 (width, width) if deep else (),
                 1,

@@ -22,7 +22,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from torch.func import functional_call
 from torch.nn import functional as F
 
-from cr_sklearn.nn import PackedNetwork, dreg
+from cr_sklearn.nn import ChainzRuleNetwork, dreg
 from cr_sklearn.training._batches import _N_TANGENTS
 from cr_sklearn.training._optimizer import FlatAdamW
 
@@ -36,7 +36,7 @@ class Objective:
 
     Parameters
     ----------
-    network : PackedNetwork
+    network : ChainzRuleNetwork
     strength : float
         Of a penalty.
     generators : list of torch.Generator
@@ -147,7 +147,7 @@ class Training:
     ----------
     n_features, n_classes : int
     activation : str
-        See :func:`cr_sklearn.nn.make_activation`.
+        See :func:`cr_sklearn.nn._activations.make_activation`.
     regularizer : str
         Key of :data:`OBJECTIVES`.
     strength : float
@@ -173,7 +173,7 @@ class Training:
         n_steps,
         generators,
     ):
-        self.network = PackedNetwork(
+        self.network = ChainzRuleNetwork(
             n_features,
             hidden_layer_sizes,
             n_classes,

@@ -13,7 +13,7 @@ from benchmarks.flops import MatrixProduct, matrix_share, step_flops
 from benchmarks.timing import take_turns
 from cr_sklearn import ChainzRuleClassifier
 from cr_sklearn.nn import CrossEntropy
-from cr_sklearn.training._batches import Rows
+from cr_sklearn.training._batches import EncodedRows
 from cr_sklearn.training._loop import initial_network, train
 from cr_sklearn.training._settings import TrainingSettings
 
@@ -209,7 +209,7 @@ def _random_rows(device, sizes):
     x = rng.standard_normal((sizes.n_rows, sizes.n_features), dtype=np.float32)
     y = rng.integers(sizes.n_classes, size=sizes.n_rows)
     like = torch.zeros(1, device=device)
-    return Rows.from_arrays(x, y, np.ones(sizes.n_rows), like=like)
+    return EncodedRows.from_arrays(x, y, np.ones(sizes.n_rows), like=like)
 
 
 def _network(device, sizes):

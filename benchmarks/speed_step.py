@@ -10,7 +10,7 @@ from benchmarks import report
 from benchmarks.flops import MatrixProduct, matrix_share, step_flops
 from benchmarks.timing import goal_line, ratios, take_turns
 from cr_sklearn.nn import CrossEntropy
-from cr_sklearn.training._batches import Rows
+from cr_sklearn.training._batches import EncodedRows
 from cr_sklearn.training._loop import initial_network, train
 from cr_sklearn.training._settings import TrainingSettings
 
@@ -132,7 +132,7 @@ def _training(n_features, members, stream):
     rng = np.random.default_rng(0)
     n_rows = BATCH_SIZE * N_BATCHES
     # Binary targets of standard normal inputs; the cost doesn't depend on values.
-    rows = Rows.from_arrays(
+    rows = EncodedRows.from_arrays(
         rng.standard_normal((n_rows, n_features)),
         rng.integers(2, size=n_rows),
         np.ones(n_rows),

@@ -25,7 +25,7 @@ with extra_packages():
     from benchmarks.models import MODELS
     from benchmarks.protocols import repeated_holdout
     from cr_sklearn import ChainzRuleClassifier
-    from cr_sklearn.inference._network import tail_ratio
+    from cr_sklearn.inference._tail_ratio import tail_ratio
 
 GRADIENTS = ("logit", "probability", "loss")
 FRACTIONS = (0.1, 0.25, 0.5, 1.0)

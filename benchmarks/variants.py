@@ -3,30 +3,22 @@
 ``package`` names the package whose version their results depend on.
 """
 
-from unittest import mock
-
 import numpy as np
 
 from cr_sklearn import ChainzRuleClassifier
-from cr_sklearn.nn import Streams
-from cr_sklearn.training import _halving, _selection
-from cr_sklearn.training import _loop as _training
+from cr_sklearn.nn._streams import Streams
+from cr_sklearn.training._loop import PackedNet
 from cr_sklearn.training._optimizer import FlatAdamW
+from cr_sklearn.training._settings import Halving, TrainingOptions
 
 
-class _TrainedBy(ChainzRuleClassifier):
-    """Trains with a net of its own."""
+class Variant(ChainzRuleClassifier):
+    """ChainzRule with other options of training."""
 
     package = "cr_sklearn"
-    net = None
-
-    def fit(self, X, y):
-        """Fit with that net."""
-        with mock.patch.object(_training, "_PackedNet", self.net):
-            return super().fit(X, y)
 
 
-class _NetWithoutSkip(_training._PackedNet):
+class _NetWithoutSkip(PackedNet):
     def train_step_single(self, batch, **fit_params):
         gradients, *sums = super().train_step_single(batch, **fit_params)
         if self.module_.activations:
@@ -35,30 +27,32 @@ class _NetWithoutSkip(_training._PackedNet):
         return gradients, *sums
 
 
-class WithoutSkip(_TrainedBy):
+class WithoutSkip(Variant):
     """No linear map from input to output, but in the linear candidates."""
 
-    net = _NetWithoutSkip
+    _options = TrainingOptions(net=_NetWithoutSkip)
 
 
-class _NetAnnealed(_training._PackedNet):
-    def _learning_rate(self, progress):
+class _NetAnnealed(PackedNet):
+    progress_ = 0.0
+
+    def _schedule(self, progress):
         self.progress_ = progress
-        return super()._learning_rate(progress)
+        return super()._schedule(progress)
 
     def train_step_single(self, batch, **fit_params):
         full = self.strengths_
-        self.strengths_ = full * min(1.0, 0.1 + 1.8 * getattr(self, "progress_", 0.0))
+        self.strengths_ = full * min(1.0, 0.1 + 1.8 * self.progress_)
         try:
             return super().train_step_single(batch, **fit_params)
         finally:
             self.strengths_ = full
 
 
-class Annealed(_TrainedBy):
+class Annealed(Variant):
     """The strength rises from a tenth to its full value in the first half."""
 
-    net = _NetAnnealed
+    _options = TrainingOptions(net=_NetAnnealed)
 
 
 class _OutputStreams(Streams):
@@ -68,17 +62,17 @@ class _OutputStreams(Streams):
         return super().backward(grad_outputs, grad_norms)
 
 
-class _NetOutputPenalty(_training._PackedNet):
+class _NetOutputPenalty(PackedNet):
     def initialize_optimizer(self, *args, **kwargs):
         super().initialize_optimizer(*args, **kwargs)
         self.streams_ = _OutputStreams(self.module_)
         return self
 
 
-class OutputPenalty(_TrainedBy):
+class OutputPenalty(Variant):
     """The output's Jacobian alone is penalised, not those of the hidden layers."""
 
-    net = _NetOutputPenalty
+    _options = TrainingOptions(net=_NetOutputPenalty)
 
 
 class _HermiteAdamW(FlatAdamW):
@@ -97,22 +91,20 @@ class _HermiteAdamW(FlatAdamW):
             coefficient[:, 0] -= 3.0 * (coefficient[:, 2] - before[n])
 
 
-class _NetHermite(_training._PackedNet):
+class _NetHermite(PackedNet):
     def initialize_optimizer(self, *args, **kwargs):
         self.optimizer = _HermiteAdamW
         return super().initialize_optimizer(*args, **kwargs)
 
 
-class Hermite(_TrainedBy):
+class Hermite(Variant):
     """Coefficients are learned in the basis of Hermite's polynomials."""
 
-    net = _NetHermite
+    _options = TrainingOptions(net=_NetHermite)
 
 
-class WithoutScale(ChainzRuleClassifier):
+class WithoutScale(Variant):
     """Weights of the strengths that sum to 1: no calibration scale."""
-
-    package = "cr_sklearn"
 
     def fit(self, X, y):
         """Fit, then divide."""
@@ -123,10 +115,8 @@ class WithoutScale(ChainzRuleClassifier):
         return self
 
 
-class OneStrength(ChainzRuleClassifier):
+class OneStrength(Variant):
     """The networks of the best candidate alone, with a weight of 1 in all."""
-
-    package = "cr_sklearn"
 
     def fit(self, X, y):
         """Fit, then drop the others."""
@@ -141,45 +131,68 @@ class OneStrength(ChainzRuleClassifier):
         return self
 
 
-class WithoutLinear(ChainzRuleClassifier):
+class WithoutLinear(Variant):
     """Networks with hidden layers are the only candidates."""
 
-    package = "cr_sklearn"
-
-    def fit(self, X, y):
-        """Fit without the others."""
-        with mock.patch.object(_selection, "LINEAR_STRENGTHS", ()):
-            return super().fit(X, y)
+    _options = TrainingOptions(linear_candidates=False)
 
 
-class _Choosing(ChainzRuleClassifier):
-    """Other strengths go on, or from another time."""
-
-    package = "cr_sklearn"
-    first_part, n_promising = _halving._FIRST_PART, _selection._N_PROMISING
-
-    def fit(self, X, y):
-        """Fit with these."""
-        with (
-            mock.patch.object(_halving, "_FIRST_PART", self.first_part),
-            mock.patch.object(_selection, "_N_PROMISING", self.n_promising),
-        ):
-            return super().fit(X, y)
-
-
-class AllToTheEnd(_Choosing):
+class AllToTheEnd(Variant):
     """All strengths are trained to the end."""
 
-    first_part = 0.0
+    _options = TrainingOptions(halving=Halving(share=0.0))
 
 
-class ChoosingEarly(_Choosing):
+class ChoosingEarly(Variant):
     """After a fifth of the epochs."""
 
-    first_part = 0.2
+    _options = TrainingOptions(halving=Halving(share=0.2))
 
 
-class OneToTheEnd(_Choosing):
+class OneToTheEnd(Variant):
     """One strength alone goes on."""
 
-    n_promising = 1
+    _options = TrainingOptions(halving=Halving(n_kept=1))
+
+
+class WithDecay(Variant):
+    """Decoupled weight decay of 0.02."""
+
+    _options = TrainingOptions(weight_decay=0.02)
+
+
+class Regularized(ChainzRuleClassifier):
+    """Our network and training with dropout and weight decay, for baselines."""
+
+    package = "cr_sklearn"
+
+    def __init__(
+        self,
+        hidden_layer_sizes=(32, 32),
+        *,
+        activation="relu",
+        dreg_strength=0.0,
+        learning_rate_init=0.02,
+        n_bins=8,
+        n_estimators="auto",
+        max_iter="auto",
+        dropout=0.0,
+        weight_decay=0.0,
+        random_state=None,
+    ):
+        super().__init__(
+            hidden_layer_sizes,
+            activation=activation,
+            dreg_strength=dreg_strength,
+            learning_rate_init=learning_rate_init,
+            n_bins=n_bins,
+            n_estimators=n_estimators,
+            max_iter=max_iter,
+            random_state=random_state,
+        )
+        self.dropout = dropout
+        self.weight_decay = weight_decay
+
+    @property
+    def _options(self):
+        return TrainingOptions(dropout=self.dropout, weight_decay=self.weight_decay)

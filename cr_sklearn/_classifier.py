@@ -1,13 +1,8 @@
 """ChainzRuleClassifier."""
 
-import numpy as np
-from scipy.special import expit, softmax
-
-from cr_sklearn._base import of_one_fit
-from cr_sklearn._labels import LabelledChainzRule
-
-# Of the iteration that gives classes their shares, which converges linearly.
-_MAX_SHIFTS, _SHIFT_TOLERANCE = 200, 1e-9
+from cr_sklearn._labelled import LabelledChainzRule
+from cr_sklearn._state import of_one_fit
+from cr_sklearn.heads._nominal import NominalHead
 
 
 class ChainzRuleClassifier(LabelledChainzRule):
@@ -43,27 +38,22 @@ class ChainzRuleClassifier(LabelledChainzRule):
         two strengths that then predict best go on; networks of the others stay as they
         are. With ``early_stopping`` all go on. Without inner folds, and in
         ``partial_fit``, it is 0.01.
-    cv : int, cross-validation generator, iterable or None, default=None
-        Inner folds of ``dreg_strength="auto"``. None gives 5 stratified folds, 3
+    cv : "auto", int, cross-validation generator, iterable or None, default="auto"
+        Inner folds of ``dreg_strength="auto"``. "auto" gives 5 stratified folds, 3
         below 50 rows, and none below 15 rows or 3 rows of a class. An int gives that
-        many, stratified; with ``groups`` in ``fit`` they keep groups together. The row
+        many, stratified, and None 5; with ``groups`` in ``fit`` they keep groups
+        together. The row
         of a class that has no other trains in every fold. Copies of a row stay in one
         fold where chance would not bring them: a column of nearly continuous values
         tells. A splitter or a list of (train, test) positions may hold rows out several
         times or never. Every fold adds six networks.
-    dreg_stream : {"auto", "exact", "projected"}, default="auto"
-        How the penalty is evaluated while training. "exact" carries one tangent for
-        each input, or one for each unit of the first layer and output if these are
-        fewer. "projected" carries one random tangent per sample, 16 different ones in
-        a batch: unbiased for every layer, at a cost that does not depend on the number
-        of inputs. "auto" is exact if one batch holds all rows and the networks carry at
-        most 32,768 tangents in all.
     activation : {"polynomial", "relu", "gelu", "silu", "tanh"}, default="polynomial"
         Activation of the hidden layers. DREG works with any of them.
-    n_estimators : int, default=8
-        Networks in the ensemble when the strength is fixed; with "auto" their number is
-        that of the folds times that of the candidates kept. They are trained side by
-        side as one packed network and differ in initial weights, order of rows and
+    n_estimators : "auto" or int, default="auto"
+        Networks in the ensemble. "auto" is 8 where the strength is fixed. With inner
+        folds there are as many as folds times candidates kept, whatever is given. They
+        are trained side by side as one packed network and differ in initial weights,
+        order of rows and
         random tangents. Outputs (logits) are summed by ``estimator_weights_``.
     max_iter : "auto" or int, default="auto"
         Epochs. "auto" is 20, and 40 if a network trains on at most 256 rows.
@@ -76,10 +66,6 @@ class ChainzRuleClassifier(LabelledChainzRule):
         for the linear networks of ``dreg_strength="auto"``. Weights of units with d
         inputs, more than 128, take steps that are smaller by (128 / d)^1.5, those of
         the first layer by 1/16 at most.
-    weight_decay : float, default=0.0
-        Decoupled weight decay of AdamW, for weights only.
-    dropout : float, default=0.0
-        Probability of dropping a hidden unit in a training step.
     early_stopping : bool, default=False
         Hold out a stratified ``validation_fraction`` of the rows. Each network ends
         with the weights of its own best epoch on them.
@@ -106,12 +92,6 @@ class ChainzRuleClassifier(LabelledChainzRule):
         thresholds. All columns together have at most 512. 0 leaves it out; the
         predictions are then infinitely differentiable in the numeric columns. With
         ramps the Jacobian jumps at the quantiles, where it is that to the right.
-    batch_size_predict : "auto" or int, default="auto"
-        Rows that are encoded at a time in every method that predicts. It bounds the
-        memory beside the result and changes nothing else. "auto" is as many as have
-        2**19 encoded values (4 MB). Through the networks go as many of them at a time
-        as stay in cache, which depends on the number of networks, their units and, for
-        Jacobians, on inputs and outputs.
     device : str, default="cpu"
         Device on which torch trains, such as "cuda" or "mps". Rows are moved there
         once; random numbers are drawn on the CPU. The fitted model is in NumPy arrays
@@ -124,7 +104,7 @@ class ChainzRuleClassifier(LabelledChainzRule):
         with the exact stream, weighting a row by 2 equals giving it twice to the last
         digits, and float32 otherwise.
     random_state : int, RandomState instance or None, default=None
-        Seeds initial weights, order of rows, random tangents and dropout. The same
+        Seeds initial weights, order of rows, random tangents. The same
         int gives the same model.
     warm_start : bool, default=False
         Let the next ``fit`` go on from the fitted weights and encoding, with a new
@@ -218,15 +198,12 @@ class ChainzRuleClassifier(LabelledChainzRule):
         *,
         degree=3,
         dreg_strength="auto",
-        cv=None,
-        dreg_stream="auto",
+        cv="auto",
         activation="polynomial",
-        n_estimators=8,
+        n_estimators="auto",
         max_iter="auto",
         batch_size="auto",
         learning_rate_init=0.02,
-        weight_decay=0.0,
-        dropout=0.0,
         early_stopping=False,
         validation_fraction=0.1,
         n_iter_no_change=10,
@@ -234,7 +211,6 @@ class ChainzRuleClassifier(LabelledChainzRule):
         class_weight=None,
         categorical_features="from_dtype",
         n_bins=8,
-        batch_size_predict="auto",
         device="cpu",
         dtype="auto",
         random_state=None,
@@ -245,14 +221,11 @@ class ChainzRuleClassifier(LabelledChainzRule):
         self.degree = degree
         self.dreg_strength = dreg_strength
         self.cv = cv
-        self.dreg_stream = dreg_stream
         self.activation = activation
         self.n_estimators = n_estimators
         self.max_iter = max_iter
         self.batch_size = batch_size
         self.learning_rate_init = learning_rate_init
-        self.weight_decay = weight_decay
-        self.dropout = dropout
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
@@ -260,16 +233,20 @@ class ChainzRuleClassifier(LabelledChainzRule):
         self.class_weight = class_weight
         self.categorical_features = categorical_features
         self.n_bins = n_bins
-        self.batch_size_predict = batch_size_predict
         self.device = device
         self.dtype = dtype
         self.random_state = random_state
         self.warm_start = warm_start
         self.verbose = verbose
 
+    _head_class = NominalHead
+
+    def _make_head(self):
+        return self._head_class(self.class_weight, known=getattr(self, "classes_", ()))
+
     @of_one_fit
     def decision_function(self, X):
-        """Logits, averaged over the ensemble.
+        """Return logits, summed over the ensemble.
 
         Parameters
         ----------
@@ -282,44 +259,3 @@ class ChainzRuleClassifier(LabelledChainzRule):
         """
         outputs = self._outputs(X)
         return outputs[:, 0] if outputs.shape[1] == 1 else outputs
-
-    def _output_layer(self, target, weight, n_classes):
-        return {"n_outputs": 1 if n_classes == 2 else n_classes}
-
-    def _constant_outputs(self):
-        return np.zeros((1, 1))
-
-    def _make_criterion(self):
-        from cr_sklearn.nn import CrossEntropy
-
-        return CrossEntropy()
-
-    def _probabilities(self, outputs):
-        if len(self.classes_) == 2:
-            return expit(np.concatenate([-outputs, outputs], axis=1))
-        return softmax(outputs, axis=1)
-
-    def _probability_jacobian(self, outputs, jacobian):
-        probabilities = self._probabilities(outputs)
-        if len(self.classes_) == 2:
-            jacobian = np.concatenate([-jacobian, jacobian], axis=1)
-            return probabilities.prod(axis=1)[:, None, None] * jacobian
-        mean = np.einsum("nk,nki->ni", probabilities, jacobian)
-        return probabilities[:, :, None] * (jacobian - mean[:, None])
-
-    def _shift(self, outputs, weight, shares):
-        weight, shares = weight / weight.sum(), shares / shares.sum()
-        is_binary = outputs.shape[1] == 1
-        logits = np.pad(outputs, ((0, 0), (1, 0))) if is_binary else outputs
-        shift = np.zeros(logits.shape[1])
-        for _ in range(_MAX_SHIFTS):
-            step = np.log(shares / (weight @ softmax(logits + shift, axis=1)))
-            shift += step
-            if np.abs(step).max() < _SHIFT_TOLERANCE:
-                break
-        return shift[1:] - shift[0] if is_binary else shift
-
-    def _predict_codes(self, outputs):
-        if outputs.shape[1] == 1:
-            return (outputs[:, 0] > 0).astype(int)
-        return outputs.argmax(axis=1)

@@ -4,39 +4,10 @@ import numpy as np
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from cr_sklearn._base import of_one_fit
-from cr_sklearn._labels import LabelledChainzRule
-from cr_sklearn.heads._cumulative import (
-    class_probabilities,
-    class_probability_slopes,
-    cumulative_probabilities,
-    margins_shift,
-    thresholds_of,
-)
-from cr_sklearn.heads._targets import checked_order, is_numeric
-
-# Thresholds start where half of the rows have their own frequencies of the classes and
-# half have equal ones, so that classes without rows have a start as well; and twice as
-# far from zero, as a latent that tells the classes apart spreads them.
-_UNIFORM = 0.5
-_SPREAD = 2.0
-
-
-def _median_codes(link, margins):
-    return (cumulative_probabilities(link, margins) < 0.5).sum(axis=1)
-
-
-def _argmax_codes(link, margins):
-    return class_probabilities(link, margins).argmax(axis=1)
-
-
-def _mean_codes(link, margins):
-    # The mean of a rank is the sum of the chances to be above each threshold.
-    above = 1.0 - cumulative_probabilities(link, margins)
-    return np.rint(above.sum(axis=1)).astype(int)
-
-
-_RULES = {"median": _median_codes, "argmax": _argmax_codes, "mean": _mean_codes}
+from cr_sklearn._labelled import LabelledChainzRule
+from cr_sklearn._state import of_one_fit
+from cr_sklearn.heads._ordinal import PREDICT_RULES, OrdinalHead
+from cr_sklearn.heads._targets import is_numeric
 
 
 class ChainzRuleOrdinalRegressor(LabelledChainzRule):
@@ -102,27 +73,22 @@ class ChainzRuleOrdinalRegressor(LabelledChainzRule):
         two strengths that then predict best go on; networks of the others stay as they
         are. With ``early_stopping`` all go on. Without inner folds, and in
         ``partial_fit``, it is 0.01.
-    cv : int, cross-validation generator, iterable or None, default=None
-        Inner folds of ``dreg_strength="auto"``. None gives 5 stratified folds, 3
+    cv : "auto", int, cross-validation generator, iterable or None, default="auto"
+        Inner folds of ``dreg_strength="auto"``. "auto" gives 5 stratified folds, 3
         below 50 rows, and none below 15 rows or 3 rows of a class. An int gives that
-        many, stratified; with ``groups`` in ``fit`` they keep groups together. The row
+        many, stratified, and None 5; with ``groups`` in ``fit`` they keep groups
+        together. The row
         of a class that has no other trains in every fold. Copies of a row stay in one
         fold where chance would not bring them: a column of nearly continuous values
         tells. A splitter or a list of (train, test) positions may hold rows out several
         times or never. Every fold adds six networks.
-    dreg_stream : {"auto", "exact", "projected"}, default="auto"
-        How the penalty is evaluated while training. "exact" carries one tangent for
-        each input, or one for each unit of the first layer and output if these are
-        fewer. "projected" carries one random tangent per sample, 16 different ones in
-        a batch: unbiased for every layer, at a cost that does not depend on the number
-        of inputs. "auto" is exact if one batch holds all rows and the networks carry at
-        most 32,768 tangents in all.
     activation : {"polynomial", "relu", "gelu", "silu", "tanh"}, default="polynomial"
         Activation of the hidden layers. DREG works with any of them.
-    n_estimators : int, default=8
-        Networks in the ensemble when the strength is fixed; with "auto" their number is
-        that of the folds times that of the candidates kept. They are trained side by
-        side as one packed network and differ in initial weights, order of rows and
+    n_estimators : "auto" or int, default="auto"
+        Networks in the ensemble. "auto" is 8 where the strength is fixed. With inner
+        folds there are as many as folds times candidates kept, whatever is given. They
+        are trained side by side as one packed network and differ in initial weights,
+        order of rows and
         random tangents. Their margins are summed by ``estimator_weights_``.
     max_iter : "auto" or int, default="auto"
         Epochs. "auto" is 20, and 40 if a network trains on at most 256 rows.
@@ -135,10 +101,6 @@ class ChainzRuleOrdinalRegressor(LabelledChainzRule):
         for the linear networks of ``dreg_strength="auto"``. Weights of units with d
         inputs, more than 128, take steps that are smaller by (128 / d)^1.5, those of
         the first layer by 1/16 at most.
-    weight_decay : float, default=0.0
-        Decoupled weight decay of AdamW, for weights only.
-    dropout : float, default=0.0
-        Probability of dropping a hidden unit in a training step.
     early_stopping : bool, default=False
         Hold out a stratified ``validation_fraction`` of the rows. Each network ends
         with the weights of its own best epoch on them.
@@ -165,12 +127,6 @@ class ChainzRuleOrdinalRegressor(LabelledChainzRule):
         thresholds. All columns together have at most 512. 0 leaves it out; the
         predictions are then infinitely differentiable in the numeric columns. With
         ramps the Jacobian jumps at the quantiles, where it is that to the right.
-    batch_size_predict : "auto" or int, default="auto"
-        Rows that are encoded at a time in every method that predicts. It bounds the
-        memory beside the result and changes nothing else. "auto" is as many as have
-        2**19 encoded values (4 MB). Through the networks go as many of them at a time
-        as stay in cache, which depends on the number of networks, their units and, for
-        Jacobians, on inputs and outputs.
     device : str, default="cpu"
         Device on which torch trains, such as "cuda" or "mps". Rows are moved there
         once; random numbers are drawn on the CPU. The fitted model is in NumPy arrays
@@ -183,7 +139,7 @@ class ChainzRuleOrdinalRegressor(LabelledChainzRule):
         with the exact stream, weighting a row by 2 equals giving it twice to the last
         digits, and float32 otherwise.
     random_state : int, RandomState instance or None, default=None
-        Seeds initial weights, order of rows, random tangents and dropout. The same
+        Seeds initial weights, order of rows, random tangents. The same
         int gives the same model.
     warm_start : bool, default=False
         Let the next ``fit`` go on from the fitted weights and encoding, with a new
@@ -286,7 +242,7 @@ class ChainzRuleOrdinalRegressor(LabelledChainzRule):
         **LabelledChainzRule._parameter_constraints,
         "link": [StrOptions({"logit", "probit", "cloglog"})],
         "categories": [StrOptions({"auto"}), "array-like"],
-        "predict_rule": [StrOptions(set(_RULES))],
+        "predict_rule": [StrOptions(set(PREDICT_RULES))],
     }
 
     def __init__(
@@ -298,15 +254,12 @@ class ChainzRuleOrdinalRegressor(LabelledChainzRule):
         predict_rule="median",
         degree=3,
         dreg_strength="auto",
-        cv=None,
-        dreg_stream="auto",
+        cv="auto",
         activation="polynomial",
-        n_estimators=8,
+        n_estimators="auto",
         max_iter="auto",
         batch_size="auto",
         learning_rate_init=0.02,
-        weight_decay=0.0,
-        dropout=0.0,
         early_stopping=False,
         validation_fraction=0.1,
         n_iter_no_change=10,
@@ -314,7 +267,6 @@ class ChainzRuleOrdinalRegressor(LabelledChainzRule):
         class_weight=None,
         categorical_features="from_dtype",
         n_bins=8,
-        batch_size_predict="auto",
         device="cpu",
         dtype="auto",
         random_state=None,
@@ -328,14 +280,11 @@ class ChainzRuleOrdinalRegressor(LabelledChainzRule):
         self.degree = degree
         self.dreg_strength = dreg_strength
         self.cv = cv
-        self.dreg_stream = dreg_stream
         self.activation = activation
         self.n_estimators = n_estimators
         self.max_iter = max_iter
         self.batch_size = batch_size
         self.learning_rate_init = learning_rate_init
-        self.weight_decay = weight_decay
-        self.dropout = dropout
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
@@ -343,12 +292,28 @@ class ChainzRuleOrdinalRegressor(LabelledChainzRule):
         self.class_weight = class_weight
         self.categorical_features = categorical_features
         self.n_bins = n_bins
-        self.batch_size_predict = batch_size_predict
         self.device = device
         self.dtype = dtype
         self.random_state = random_state
         self.warm_start = warm_start
         self.verbose = verbose
+
+    _head_class = OrdinalHead
+
+    def _make_head(self):
+        # set_params prepares the next fit and must not reinterpret this one.
+        return self._head_class(
+            self.link,
+            None if isinstance(self.categories, str) else self.categories,
+            self.predict_rule,
+            self.class_weight,
+            known=getattr(self, "classes_", ()),
+        )
+
+    @property
+    def _fitted_head(self):
+        # The rule may be set after the fit, whose networks do not depend on it.
+        return self._head.with_rule(self.predict_rule)
 
     @property
     def thresholds_(self):
@@ -368,9 +333,7 @@ class ChainzRuleOrdinalRegressor(LabelledChainzRule):
         probabilities : ndarray of shape (n_samples, n_classes)
             Columns in rank order, as ``categories_``; the last is 1.
         """
-        return self._from_outputs(
-            X, lambda margins: cumulative_probabilities(self._link, margins)
-        )
+        return self._from_outputs(X, lambda margins: self._head.cumulative(margins))
 
     @of_one_fit
     def predict_expected(self, X, scores=None):
@@ -406,7 +369,7 @@ class ChainzRuleOrdinalRegressor(LabelledChainzRule):
         else:
             scores = np.arange(len(self.categories_))
         return self._from_outputs(
-            X, lambda margins: class_probabilities(self._link, margins) @ scores
+            X, lambda margins: self._head.expected(margins, scores)
         )
 
     @of_one_fit
@@ -426,80 +389,3 @@ class ChainzRuleOrdinalRegressor(LabelledChainzRule):
         if not len(self.thresholds_):  # of one class
             return np.zeros(len(margins))
         return margins[:, 0] + self.thresholds_[0]
-
-    def _order_labels(self, classes, order):
-        if not isinstance(self.categories, str):
-            order = checked_order(self.categories)
-        if order is None:
-            if is_numeric(classes) or len(classes) == 1:
-                return classes
-            raise ValueError(
-                f"The order of the labels {classes.tolist()} is not known. Pass "
-                "categories=[...] from lowest to highest, or y as an ordered pandas "
-                "Categorical or a polars Enum."
-            )
-        rank = {label: position for position, label in enumerate(order)}
-        unknown = [label for label in classes.tolist() if label not in rank]
-        if unknown:
-            message = (
-                f"y contains {unknown}, which are not among the categories {order}."
-            )
-            if classes.dtype.kind in "iu" and classes.max() < len(order):
-                message += (
-                    " If scikit-learn has re-coded the labels by their alphabetical "
-                    "order, as BaggingClassifier, VotingClassifier, "
-                    "StackingClassifier, CalibratedClassifierCV with temperature, "
-                    "cross_val_predict of probabilities and "
-                    "BalancedBaggingClassifier do, encode y by rank "
-                    'beforehand, 0 for the lowest, and leave categories="auto".'
-                )
-            raise ValueError(message)
-        return classes[np.argsort([rank[label] for label in classes.tolist()])]
-
-    def _known_labels(self):
-        if isinstance(self.categories, str):
-            return super()._known_labels()
-        return checked_order(self.categories)
-
-    def _store_labels(self, labels):
-        self.categories_ = labels
-        self.classes_ = np.sort(labels)
-        # set_params prepares the next fit and must not reinterpret this one.
-        self._link = self.link
-
-    @property
-    def _labels(self):
-        return self.categories_
-
-    def _output_layer(self, target, weight, n_classes):
-        shares = np.bincount(target, weights=weight, minlength=n_classes) / weight.sum()
-        shares = (1.0 - _UNIFORM) * shares + _UNIFORM / n_classes
-        thresholds = _SPREAD * thresholds_of(self.link, shares)
-        return {"n_outputs": 1, "thresholds": thresholds}
-
-    def _constant_outputs(self):
-        return np.zeros((1, 0))
-
-    def _make_criterion(self):
-        from cr_sklearn.nn import CumulativeLink
-
-        return CumulativeLink(self.link)
-
-    def _probabilities(self, outputs):
-        ranked = class_probabilities(self._link, outputs)
-        return ranked[:, np.argsort(self.categories_)]
-
-    def _probability_jacobian(self, outputs, jacobian):
-        slopes = class_probability_slopes(self._link, outputs)
-        return slopes[:, np.argsort(self.categories_), None] * jacobian
-
-    def _shift(self, outputs, weight, shares):
-        return margins_shift(self._link, outputs, weight, shares)
-
-    def _predict_codes(self, outputs):
-        if self.predict_rule not in _RULES:
-            raise ValueError(
-                f"predict_rule must be one of {sorted(_RULES)}, got "
-                f"{self.predict_rule!r}."
-            )
-        return _RULES[self.predict_rule](self._link, outputs)

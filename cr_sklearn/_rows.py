@@ -1,15 +1,13 @@
-"""Rows of a fit: validated, and split into those that train and those held out."""
+"""Rows of a fit: validated, encoded by their target, and split."""
 
 from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.utils.validation import _check_sample_weight
 
-from cr_sklearn.encoding._kinds import kind_of
-
 
 def checked_weight(sample_weight, n_rows):
-    """Sample weights, as float64 and one for each row.
+    """Return sample weights, as float64 and one for each row.
 
     Raises
     ------
@@ -41,29 +39,30 @@ def refuse_overflow(weight, name):
         )
 
 
-def check_class_weight(class_weight):
-    """Raise ValueError if the weight of a class is not finite, or negative."""
-    for label, weight in class_weight.items():
-        is_number = kind_of(weight) in ("number", "bool")
-        if not (is_number and 0 <= weight < np.inf):
-            raise ValueError(
-                f"Weights in class_weight must be finite and >= 0, got {weight} for "
-                f"class {label!r}."
-            )
-
-
 class TrainingRows(NamedTuple):
-    """Validated rows with a positive weight.
+    """Rows of a table with their target and weight.
 
-    ``kept`` are their positions among the ``n_given`` rows that the user gave.
+    Attributes
+    ----------
+    columns : FrameColumns or ArrayColumns
+    target : ndarray of shape (n,)
+        As the user gave it, then in the codes of a head.
+    weight : ndarray of shape (n,)
+    groups : ndarray of shape (n,) or None
+    position : ndarray of shape (n,) or None
+        Of each row among the ``n_given`` rows that the user gave.
+    n_given : int
+    original : ndarray of int of shape (n,) or None
+        The same number for copies of a row, where that is known.
     """
 
     columns: Any
-    y: np.ndarray
+    target: np.ndarray
     weight: np.ndarray
-    groups: Any
-    kept: np.ndarray
-    n_given: int
+    groups: Any = None
+    position: Any = None
+    n_given: int = 0
+    original: Any = None
 
     def with_weight(self):
         """Return the rows whose weight is not zero."""
@@ -72,26 +71,16 @@ class TrainingRows(NamedTuple):
 
     def take(self, rows):
         """Return some of the rows."""
-        groups = None if self.groups is None else self.groups[rows]
+        groups, position, original = (
+            None if values is None else values[rows]
+            for values in (self.groups, self.position, self.original)
+        )
         return TrainingRows(
             self.columns.take(rows),
-            self.y[rows],
+            self.target[rows],
             self.weight[rows],
             groups,
-            self.kept[rows],
+            position,
             self.n_given,
-        )
-
-
-class TrainingPart(NamedTuple):
-    """Columns, encoded target and loss weight of rows that train or are held out."""
-
-    columns: Any
-    target: np.ndarray
-    weight: np.ndarray
-
-    def take(self, rows):
-        """Return some of the rows."""
-        return TrainingPart(
-            self.columns.take(rows), self.target[rows], self.weight[rows]
+            original,
         )

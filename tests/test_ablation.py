@@ -43,7 +43,7 @@ def test_variants_lack_what_they_say(data):
 
 
 def test_no_linear_candidates_means_none(data):
-    """The patch must reach the search."""
+    """The option must reach the search."""
     model = WithoutLinear(max_iter=3, random_state=0).fit(*data)
     assert not model.dreg_path_["linear"].any()
 
@@ -116,13 +116,13 @@ def test_differences_are_those_to_the_default_on_the_same_sets():
     "build, n_parts", [(AllToTheEnd, [20]), (OneToTheEnd, [20, 5])]
 )
 def test_variants_of_the_choice_train_so_many(monkeypatch, data, build, n_parts):
-    """The patches must reach the packs."""
+    """The options must reach the packs."""
     seen, original = [], _training.train
 
-    def train(network, **given):
+    def train(network, *rest, **given):
         if network.activations:
             seen.append(network.members)
-        return original(network, **given)
+        return original(network, *rest, **given)
 
     monkeypatch.setattr(_training, "train", train)
     build(max_iter=5, random_state=0).fit(*data)

@@ -189,7 +189,7 @@ def test_a_weight_of_two_is_the_row_twice(moons):
     """Weights mean repetition: encoding, loss, penalty and class weights."""
     X, y = moons[0][:60], moons[1][:60]
     weight = np.random.default_rng(0).integers(0, 3, 60)
-    given = {"batch_size": 200, "dreg_stream": "exact", "class_weight": "balanced"}
+    given = {"batch_size": 200, "class_weight": "balanced"}
     weighted = small(**given).fit(X, y, sample_weight=weight)
     repeated = small(**given).fit(np.repeat(X, weight, axis=0), np.repeat(y, weight))
     np.testing.assert_allclose(
@@ -359,7 +359,7 @@ def test_the_ensemble_averages_its_members(moons):
     fitted = model._network.members
     encoded, _ = model._encoder.transform(read_columns(X))
     alone = [
-        fitted.take([m])._replace(member_weights=np.ones(1)).folded().outputs(encoded)
+        fitted.take([m])._replace(member_weights=np.ones(1)).function().outputs(encoded)
         for m in range(3)
     ]
     assert not np.allclose(alone[0], alone[1])

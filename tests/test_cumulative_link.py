@@ -7,13 +7,15 @@ import pytest
 import torch
 from scipy import stats
 
+from cr_sklearn.formulas import _numpy as numpy_namespace
+from cr_sklearn.formulas import _torch as xp
+from cr_sklearn.formulas._links import LINKS
 from cr_sklearn.heads._cumulative import (
     class_probabilities,
     cumulative_probabilities,
     thresholds_of,
 )
-from cr_sklearn.nn import CrossEntropy, CumulativeLink, PackedNetwork, dreg
-from cr_sklearn.nn._links import LINKS
+from cr_sklearn.nn import ChainzRuleNetwork, CrossEntropy, CumulativeLink, dreg
 from cr_sklearn.nn._thresholds import (
     free_gradient,
     free_parameters,
@@ -21,7 +23,7 @@ from cr_sklearn.nn._thresholds import (
 )
 from cr_sklearn.training import _loop as _training
 from cr_sklearn.training import _weights
-from cr_sklearn.training._batches import Rows
+from cr_sklearn.training._batches import EncodedRows
 from cr_sklearn.training._settings import TrainingSettings
 
 # Frozen distributions of SciPy: another source of F, 1 - F and their logarithms.
@@ -55,11 +57,15 @@ def intervals():
 def test_log_probabilities_are_exact_in_both_tails(link):
     """A rare class far out must cost what it costs, not the logarithm of zero."""
     low, high = np.array(list(intervals())).T
-    log_p, _, _ = LINKS[link](torch.from_numpy(low), torch.from_numpy(high))
+    log_p, _, _ = LINKS[link].log_interval(
+        xp, torch.from_numpy(low), torch.from_numpy(high)
+    )
     expected = [reference(link, *ends) for ends in zip(low, high, strict=True)]
     np.testing.assert_allclose(log_p, expected, rtol=1e-9, atol=1e-12)
     single = (torch.from_numpy(ends).float() for ends in (low, high))
-    np.testing.assert_allclose(LINKS[link](*single)[0], expected, rtol=1e-3, atol=1e-6)
+    np.testing.assert_allclose(
+        LINKS[link].log_interval(xp, *single)[0], expected, rtol=1e-3, atol=1e-6
+    )
 
 
 @EVERY_LINK
@@ -67,16 +73,16 @@ def test_slopes_agree_with_differences_and_autograd(link):
     """Training follows them; they are written by hand."""
     low, high = np.array([ends for ends in intervals() if np.isfinite(ends).all()]).T
     low, high = torch.from_numpy(low), torch.from_numpy(high)
-    _, slope_low, slope_high = LINKS[link](low, high)
+    _, slope_low, slope_high = LINKS[link].log_interval(xp, low, high)
     step = 1e-6
     for slope, shift in ((slope_low, (step, 0.0)), (slope_high, (0.0, step))):
-        above, _, _ = LINKS[link](low + shift[0], high + shift[1])
-        below, _, _ = LINKS[link](low - shift[0], high - shift[1])
+        above, _, _ = LINKS[link].log_interval(xp, low + shift[0], high + shift[1])
+        below, _, _ = LINKS[link].log_interval(xp, low - shift[0], high - shift[1])
         torch.testing.assert_close(
             slope, (above - below) / (2 * step), rtol=1e-5, atol=1e-6
         )
     low, high = low.requires_grad_(), high.requires_grad_()
-    log_p, _, _ = LINKS[link](low, high)
+    log_p, _, _ = LINKS[link].log_interval(xp, low, high)
     for slope, grad in zip(
         (slope_low, slope_high),
         torch.autograd.grad(log_p.sum(), (low, high)),
@@ -98,7 +104,7 @@ def test_no_interval_is_out_of_range(link, dtype):
         grid.flatten() for grid in torch.meshgrid(values, values, indexing="ij")
     )
     possible = (low <= high) & ~(low.isinf() & high.isinf())
-    for result in LINKS[link](low[possible], high[possible]):
+    for result in LINKS[link].log_interval(xp, low[possible], high[possible]):
         assert result.isfinite().all()
 
 
@@ -116,7 +122,9 @@ def test_the_criterion_is_the_likelihood_and_knows_its_gradient(link):
     expected = [-reference(link, ends[k, k], ends[k, k + 1]) for k in range(4)]
     np.testing.assert_allclose(losses.detach()[0], expected)
     assert torch.autograd.gradcheck(lambda m: criterion(m, targets), margins)
-    probabilities = class_probabilities(link, margins.detach()[0].numpy())
+    probabilities = class_probabilities(
+        numpy_namespace, link, margins.detach()[0].numpy()
+    )
     np.testing.assert_allclose(np.diagonal(probabilities), np.exp(-np.array(expected)))
 
 
@@ -136,10 +144,10 @@ def test_probabilities_in_numpy_sum_to_one_and_are_never_negative(link):
     """Also for a row so far outside that no class but one is left."""
     latent = np.array([-1e30, -800.0, -5.0, 0.0, 5.0, 800.0, 1e30])
     margins = latent[:, None] - np.array([-2.0, -2.0, 0.5, 3.0])
-    probabilities = class_probabilities(link, margins)
+    probabilities = class_probabilities(numpy_namespace, link, margins)
     assert (probabilities >= 0.0).all()
     np.testing.assert_allclose(probabilities.sum(axis=1), 1.0, rtol=1e-14)
-    cumulative = cumulative_probabilities(link, margins)
+    cumulative = cumulative_probabilities(numpy_namespace, link, margins)
     np.testing.assert_allclose(probabilities.cumsum(axis=1), cumulative, atol=1e-14)
     assert (cumulative[:, -1] == 1.0).all()
     assert probabilities[0, 0] == probabilities[-1, -1] == 1.0
@@ -149,7 +157,9 @@ def test_probabilities_in_numpy_sum_to_one_and_are_never_negative(link):
 def test_thresholds_of_shares_give_these_shares(link):
     """Training starts there."""
     shares = np.array([0.1, 0.6, 0.05, 0.25])
-    probabilities = class_probabilities(link, -thresholds_of(link, shares)[None])
+    probabilities = class_probabilities(
+        numpy_namespace, link, -thresholds_of(link, shares)[None]
+    )
     np.testing.assert_allclose(probabilities[0], shares)
 
 
@@ -176,7 +186,7 @@ def test_gradient_by_free_parameters():
 
 
 def network_of(hidden, members=2, thresholds=(-1.0, 0.0, 2.0)):
-    network = PackedNetwork(
+    network = ChainzRuleNetwork(
         4, hidden, 1, members=members, thresholds=thresholds
     ).double()
     generator = torch.Generator().manual_seed(0)
@@ -232,10 +242,12 @@ def test_fitted_thresholds_are_those_of_training_and_come_back():
     expected = torch.tensordot(
         torch.from_numpy(weights), network(torch.from_numpy(x)), 1
     )
-    outputs, jacobian = fitted.folded().outputs_and_jacobian(x)
+    outputs, jacobian = fitted.function().outputs_and_jacobian(x)
     np.testing.assert_allclose(outputs, expected.detach())
     assert jacobian.shape == (6, 1, 4)
-    other = PackedNetwork(4, (5,), 1, members=2, thresholds=(0.0, 1.0, 2.0)).double()
+    other = ChainzRuleNetwork(
+        4, (5,), 1, members=2, thresholds=(0.0, 1.0, 2.0)
+    ).double()
     _weights.load(other, "polynomial", fitted)
     for one, two in zip(network.parameters(), other.parameters(), strict=True):
         torch.testing.assert_close(one, two)
@@ -245,7 +257,9 @@ def test_a_member_with_thresholds_trains_alone_as_it_does_packed():
     """Thresholds are each member's own."""
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(90, 4)), rng.integers(0, 3, 90)
-    rows = Rows.from_arrays(x, y, np.ones(90), like=torch.zeros(1, dtype=torch.float64))
+    rows = EncodedRows.from_arrays(
+        x, y, np.ones(90), like=torch.zeros(1, dtype=torch.float64)
+    )
 
     def train(seeds):
         network = _training.initial_network(
@@ -277,7 +291,7 @@ def test_a_member_with_thresholds_trains_alone_as_it_does_packed():
     [
         (lambda: CumulativeLink("cauchit"), "'cloglog', 'logit', 'probit'.*'cauchit'"),
         (
-            lambda: PackedNetwork(2, (3,), 2, thresholds=(0.0,)),
+            lambda: ChainzRuleNetwork(2, (3,), 2, thresholds=(0.0,)),
             "one output, but n_outputs=2",
         ),
     ],

@@ -27,7 +27,7 @@ from benchmarks.data import load_pima
 from benchmarks.onnx_runtime import feeds, open_session
 from cr_sklearn import ChainzRuleClassifier, ChainzRuleOrdinalRegressor
 from cr_sklearn.export import to_onnx
-from cr_sklearn.nn import ACTIVATIONS
+from cr_sklearn.formulas._activations import ACTIVATIONS
 
 SETTINGS = {
     "n_estimators": 2,
@@ -198,7 +198,7 @@ def test_tails_of_ordered_classes():
     model, X = stages(link="probit")
     members = model._network.members
     wide = [*members.intercepts[:-1], members.intercepts[-1] * 50.0]
-    model._network = members._replace(intercepts=wide).folded()
+    model._network = members._replace(intercepts=wide).function()
     probabilities = assert_same(model, X, 1e-6)["probabilities"]
     assert (probabilities >= 0.0).all()
     np.testing.assert_allclose(probabilities.sum(axis=1), 1.0, atol=1e-6)

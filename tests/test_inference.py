@@ -5,8 +5,9 @@ import pytest
 import torch
 from torch.func import jacrev
 
-from cr_sklearn.inference._network import FittedNetwork
-from cr_sklearn.nn import ACTIVATIONS, PackedNetwork, dreg
+from cr_sklearn.formulas._activations import ACTIVATIONS
+from cr_sklearn.inference._fitted_network import FittedNetwork
+from cr_sklearn.nn import ChainzRuleNetwork, dreg
 from cr_sklearn.training import _weights
 
 
@@ -18,7 +19,7 @@ def make_pair(
     n_inputs=4,
     n_outputs=2,
 ):
-    network = PackedNetwork(
+    network = ChainzRuleNetwork(
         n_inputs,
         hidden,
         n_outputs,
@@ -55,7 +56,7 @@ def test_outputs_and_jacobian_are_those_of_the_torch_network(
     rows = torch.from_numpy(x)
     expected = torch.stack([outputs(row) for row in rows]).detach()
     jacobian = torch.stack([jacrev(outputs)(row) for row in rows]).detach()
-    folded = fitted.folded()
+    folded = fitted.function()
     np.testing.assert_allclose(folded.outputs(x), expected, rtol=1e-10)
     for value, wanted in zip(
         folded.outputs_and_jacobian(x), (expected, jacobian), strict=True
@@ -67,7 +68,7 @@ def test_outputs_and_jacobian_are_those_of_the_torch_network(
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_both_modes_give_the_same_derivative(activation, hidden):
     """Which of them runs is a matter of cost; the other one is the check."""
-    folded = make_pair(hidden, activation)[1].folded()
+    folded = make_pair(hidden, activation)[1].function()
     rng = np.random.default_rng(0)
     x, tangents = rng.normal(size=(7, 4)), rng.normal(size=(7, 3, 4))
     outputs, jacobian = folded.outputs_and_jacobian(x)
@@ -79,13 +80,13 @@ def test_both_modes_give_the_same_derivative(activation, hidden):
 
 def test_the_mode_of_fewer_multiplications_is_taken():
     """Nine outputs of two inputs cost twice as much from the wrong side."""
-    few = make_pair(n_inputs=4, n_outputs=2)[1].folded()
-    many = make_pair(n_inputs=2, n_outputs=9)[1].folded()
+    few = make_pair(n_inputs=4, n_outputs=2)[1].function()
+    many = make_pair(n_inputs=2, n_outputs=9)[1].function()
     # Of 3 members, by layer: 2 x (72 + 90) < 4 x (72 + 90 + 30)
     assert not few.is_forward_cheaper(4)
     # 9 x (36 + 90) > 2 x (36 + 90 + 135)
     assert many.is_forward_cheaper(2)
-    assert not make_pair(hidden=())[1].folded().is_forward_cheaper(1)
+    assert not make_pair(hidden=())[1].function().is_forward_cheaper(1)
 
 
 def test_weights_survive_the_way_to_numpy_and_back():
@@ -110,7 +111,9 @@ def test_linear_members_stay_linear_among_deep_ones():
     for position, network, member in [(0, deep, 0), (1, linear, 0), (2, deep, 1)]:
         one = merged.take([position])._replace(member_weights=np.ones(1))
         other = network.take([member])._replace(member_weights=np.ones(1))
-        np.testing.assert_allclose(one.folded().outputs(x), other.folded().outputs(x))
+        np.testing.assert_allclose(
+            one.function().outputs(x), other.function().outputs(x)
+        )
     np.testing.assert_array_equal(merged.member_weights, weights)
     network, _ = make_pair()
     _weights.load(network, "polynomial", merged)
@@ -131,13 +134,13 @@ def test_linear_members_cost_nothing_at_prediction():
     merged = FittedNetwork.merge(
         [linear, deep], [np.array([2]), np.array([0, 1])], np.array([0.2, 0.5, 0.3])
     )
-    folded = merged.folded()
+    folded = merged.function()
     x = np.random.default_rng(0).normal(size=(7, 4))
     hidden, _ = folded._hidden(x, with_slopes=False)
     assert hidden.shape == (7, 2 * 5)
     alone = [
         weight
-        * merged.take([m])._replace(member_weights=np.ones(1)).folded().outputs(x)
+        * merged.take([m])._replace(member_weights=np.ones(1)).function().outputs(x)
         for m, weight in enumerate(merged.member_weights)
     ]
     np.testing.assert_allclose(folded.outputs(x), np.sum(alone, axis=0))

@@ -33,7 +33,7 @@ from cr_sklearn.inspection import (
     input_sensitivity,
     layer_sensitivity,
 )
-from cr_sklearn.nn import PackedNetwork, dreg
+from cr_sklearn.nn import ChainzRuleNetwork, dreg
 from cr_sklearn.training import _weights
 
 SMALL = {
@@ -446,7 +446,7 @@ def test_norms_of_layers_are_those_that_dreg_penalises(table, hidden, activation
     X, y = table
     params = {**SMALL, "hidden_layer_sizes": hidden, "activation": activation}
     model = ChainzRuleClassifier(**params).fit(X, y)
-    network = PackedNetwork(
+    network = ChainzRuleNetwork(
         model._encoder.n_encoded_, hidden, 3, members=2, activation=activation
     ).double()
     _weights.load(network, activation, model._network.members)

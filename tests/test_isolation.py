@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from cr_sklearn import ChainzRuleClassifier
+from cr_sklearn.training._settings import TrainingOptions
 
 
 def test_global_state_is_untouched(moons, monkeypatch, tmp_path, capfd):
@@ -38,7 +39,7 @@ def test_global_state_is_untouched(moons, monkeypatch, tmp_path, capfd):
 
     before = state()
     model = ChainzRuleClassifier(
-        n_estimators=2, max_iter=3, dropout=0.2, early_stopping=True, random_state=0
+        n_estimators=2, max_iter=3, early_stopping=True, random_state=0
     ).fit(X, y)
     model.jacobian(X)
     model.partial_fit(X, y)
@@ -100,13 +101,17 @@ def test_a_fit_does_not_depend_on_torchs_settings_around_it(setting, moons):
     np.testing.assert_array_equal(model.predict_proba(X), expected)
 
 
+class WithDropout(ChainzRuleClassifier):
+    _options = TrainingOptions(dropout=0.3)
+
+
 def test_a_fit_does_not_depend_on_torchs_default_dtype(moons):
     """Random numbers of another dtype are other ones."""
     X, y = moons
-    expected = fitted(X, y, dropout=0.3).predict_proba(X)
+    expected = WithDropout(random_state=0).fit(X, y).predict_proba(X)
     torch.set_default_dtype(torch.float64)
     try:
-        model = fitted(X, y, dropout=0.3)
+        model = WithDropout(random_state=0).fit(X, y)
     finally:
         torch.set_default_dtype(torch.float32)
     np.testing.assert_array_equal(model.predict_proba(X), expected)
@@ -118,6 +123,7 @@ def test_a_fit_in_a_forked_child_ends():
     code = """
 import os, numpy as np, torch
 from cr_sklearn import ChainzRuleClassifier
+from cr_sklearn.training._settings import TrainingOptions
 
 torch.set_num_threads(2)
 torch.ones(1000, 1000) @ torch.ones(1000, 1000)
@@ -137,7 +143,6 @@ assert os.waitpid(child, 0)[1] == 0
 
 
 SCALARS = {
-    "batch_size_predict": np.uint8(50),
     "batch_size": np.uint16(32),
     "max_iter": np.uint8(3),
     "n_bins": np.uint8(200),
@@ -145,7 +150,6 @@ SCALARS = {
     "hidden_layer_sizes": np.uint8(200),
     "learning_rate_init": np.float16(0.02),
     "early_stopping": np.True_,
-    "dropout": np.float32(0.25),
 }
 
 

@@ -13,6 +13,7 @@ from cr_sklearn import ChainzRuleClassifier
 from cr_sklearn.encoding._columns import read_columns
 from cr_sklearn.encoding._encoder import TabularEncoder
 from cr_sklearn.encoding._levels import LevelCodes, kept_levels
+from cr_sklearn.inference import _derivatives
 from cr_sklearn.inspection import input_sensitivity
 from cr_sklearn.monitoring import SensitivityMonitor
 
@@ -97,9 +98,11 @@ def test_values_that_may_mean_another_are_refused(categories, value, message):
         codes.of([value])
 
 
-def test_a_column_of_unseen_values_is_warned_of_once():
+def test_a_column_of_unseen_values_is_warned_of_once(monkeypatch):
     """All rows of it are unknown: it was read in another way, or is another column."""
-    model = fitted(CODES, batch_size_predict=50)
+    model = fitted(CODES)
+    n_values = 50 * model._encoder.n_encoded_
+    monkeypatch.setattr(_derivatives, "_VALUES_AT_ONCE", n_values)
     other = pd.DataFrame({"a": ["x", "y"] * 100})
     with pytest.warns(UserWarning, match=r"No value of column 'a'.*\['x', 'y'\]") as w:
         model.predict(other)

@@ -7,16 +7,10 @@ import pytest
 import torch
 from torch.func import jacrev
 
-from cr_sklearn.nn import (
-    ACTIVATIONS,
-    CrossEntropy,
-    PackedNetwork,
-    Polynomial,
-    dreg,
-    make_activation,
-    n_tangent_dims,
-    tangent_images,
-)
+from cr_sklearn.formulas._activations import ACTIVATIONS
+from cr_sklearn.nn import ChainzRuleNetwork, CrossEntropy, Polynomial, dreg
+from cr_sklearn.nn._activations import make_activation
+from cr_sklearn.nn._dreg import n_tangent_dims, tangent_images
 
 BATCH, N_OUTPUTS = 3, 2
 # degree matters for the polynomial only
@@ -42,7 +36,7 @@ def over_the_grid(test):
 
 def make_network(d, hidden, members, activation="polynomial", degree=3, seed=0):
     """Network in float64 with all parameters random, so that none is idle."""
-    network = PackedNetwork(
+    network = ChainzRuleNetwork(
         d, hidden, N_OUTPUTS, members=members, activation=activation, degree=degree
     ).double()
     generator = torch.Generator().manual_seed(seed)
@@ -248,7 +242,7 @@ def test_polynomial_is_its_monomials(degree):
     torch.testing.assert_close(layer(z), expected)
     value = torch.empty_like(z)
     with torch.no_grad():
-        slope, half_curvature = layer.value_and_slope(z, out=value)
+        slope, half_curvature = layer.value_and_slopes(z, out=value)
     torch.testing.assert_close(value, expected)
     z.requires_grad_()
     reference = torch.autograd.grad(layer(z).sum(), z, create_graph=True)[0]
@@ -277,7 +271,7 @@ def test_a_seed_fixes_a_member_whatever_it_is_packed_with():
     """Otherwise results would depend on the size of the ensemble."""
 
     def draw(seeds):
-        network = PackedNetwork(4, (5, 5), 1, members=len(seeds))
+        network = ChainzRuleNetwork(4, (5, 5), 1, members=len(seeds))
         network.reset_parameters([torch.Generator().manual_seed(s) for s in seeds])
         return network
 
@@ -344,9 +338,9 @@ def test_cross_entropy_is_that_of_torch():
         (lambda: Polynomial(1, 2, degree=0), "degree must be an integer >= 1, got 0"),
         (lambda: Polynomial(1, 2, degree=2.5), "got 2.5"),
         (lambda: make_activation("step", 1, 2, 3), "got 'step'"),
-        (lambda: PackedNetwork(2, (3,), 1, dropout=1.0), "got 1.0"),
+        (lambda: ChainzRuleNetwork(2, (3,), 1, dropout=1.0), "got 1.0"),
         (
-            lambda: PackedNetwork(2, (3,), 1, members=2).reset_parameters([]),
+            lambda: ChainzRuleNetwork(2, (3,), 1, members=2).reset_parameters([]),
             "2 members, got 0",
         ),
     ],
@@ -359,6 +353,6 @@ def test_errors_name_the_value(build, message):
 
 def test_training_with_dropout_needs_generators():
     """Falling back to torch's global generator would break reproducibility."""
-    network = PackedNetwork(2, (3,), 1, dropout=0.5)
+    network = ChainzRuleNetwork(2, (3,), 1, dropout=0.5)
     with pytest.raises(RuntimeError, match="dropout_generators"):
         network(torch.zeros(1, 1, 2))

@@ -303,7 +303,7 @@ def test_same_rows_weighted_or_repeated(odds):
     """Weights mean repetition, for thresholds and their start too."""
     X, y = odds[0][:60], odds[1][:60]
     weight = np.random.default_rng(0).integers(1, 4, 60)
-    given = {"batch_size": 200, "dreg_stream": "exact", "class_weight": "balanced"}
+    given = {"batch_size": 200, "class_weight": "balanced"}
     weighted = small(**given).fit(X, y, sample_weight=weight)
     repeated = small(**given).fit(np.repeat(X, weight, axis=0), np.repeat(y, weight))
     np.testing.assert_allclose(

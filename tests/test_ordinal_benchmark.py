@@ -20,7 +20,7 @@ from benchmarks import (
 )
 from benchmarks.evaluation import evaluate
 from benchmarks.models import Model
-from benchmarks.ordinal_heads import Coral, CoralLoss, Corn, CornLoss
+from benchmarks.ordinal_heads import Coral, CoralLoss, Corn, CornHead, CornLoss
 from benchmarks.ordinal_scores import RANKS, RULES, by_rule, score_ranks
 from benchmarks.ordinal_wrappers import RoundedRegressor
 from benchmarks.simulation import bayes_accuracy, bayes_mae, log_odds, simulate
@@ -143,8 +143,8 @@ class TestHeads:
     def test_probabilities_of_corn_by_hand(self):
         """P(rank > k) is the product of the chances up to k."""
         logits = np.log(np.array([[0.8 / 0.2, 0.25 / 0.75]]))
-        assert_allclose(Corn()._probabilities(logits), [[0.2, 0.6, 0.2]])
-        assert Corn()._predict_codes(logits).tolist() == [1]
+        assert_allclose(CornHead().predict_proba(logits), [[0.2, 0.6, 0.2]])
+        assert CornHead().codes(None, logits).tolist() == [1]
 
     @pytest.mark.parametrize("head", [Coral, Corn])
     def test_heads_learn_the_order(self, head):

@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 
 from cr_sklearn import ChainzRuleClassifier, ChainzRuleOrdinalRegressor
-from cr_sklearn._rows import TrainingPart
+from cr_sklearn._rows import TrainingRows
 from cr_sklearn.encoding._columns import read_columns
 from cr_sklearn.encoding._encoder import TabularEncoder
-from cr_sklearn.training._sample import RowSample, move_weights
+from cr_sklearn.training._partial_fit import RowSample, move_weights
 
 
 def streamed(X, y, size, kind=ChainzRuleClassifier, **given):
@@ -95,7 +95,7 @@ def test_the_sample_is_drawn_evenly_from_all_rows():
     """An encoding of the first rows, or of the last, would be one of some of them."""
     X = np.arange(20_000.0)[:, None]
     batches = [
-        TrainingPart(read_columns(part), np.zeros(len(part), int), np.ones(len(part)))
+        TrainingRows(read_columns(part), np.zeros(len(part), int), np.ones(len(part)))
         for part in np.split(X, [3, 500, 3000, 3001])
     ]
     sample = RowSample.first(batches[0], 0)
@@ -117,7 +117,7 @@ def test_networks_keep_their_function_when_the_encoding_changes(half_spaces):
     columns = read_columns(X)
     after = TabularEncoder().fit(columns, np.ones(len(X)))
     members = model._network.members
-    moved = move_weights(members, columns, model._encoder, after).folded()
+    moved = move_weights(members, columns, model._encoder, after).function()
     encoded, _ = after.transform(columns)
     error = moved.outputs(encoded)[:, 0] - model.decision_function(X)
     assert np.abs(error).mean() < 0.1 * model.decision_function(X).std()

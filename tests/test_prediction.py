@@ -13,7 +13,7 @@ from sklearn.preprocessing import StandardScaler
 
 from cr_sklearn import ChainzRuleClassifier
 from cr_sklearn.encoding._columns import read_columns
-from cr_sklearn.inference import _network as _inference
+from cr_sklearn.inference import _derivatives, _ensemble
 
 METHODS = ["predict", "predict_proba", "decision_function", "jacobian", "sensitivity"]
 TABLES = {
@@ -27,6 +27,12 @@ TABLES = {
 def small(**params):
     given = {"n_estimators": 2, "max_iter": 5, "dreg_strength": 0.01, **params}
     return ChainzRuleClassifier(**{"random_state": 0, **given})
+
+
+def encode_at_once(monkeypatch, model, n_rows):
+    """Let predictions encode so many rows at a time."""
+    n_values = n_rows * model._encoder.n_encoded_
+    monkeypatch.setattr(_derivatives, "_VALUES_AT_ONCE", n_values)
 
 
 def peak_beside_the_result(method, X):
@@ -44,15 +50,15 @@ def peak_beside_the_result(method, X):
 @pytest.mark.parametrize("n_classes", [2, 4])
 @pytest.mark.parametrize("kind", TABLES)
 def test_results_do_not_depend_on_the_batch(kind, n_classes, mixed_frame, monkeypatch):
-    """The parameter is about memory; a seam in the predictions would be a bug."""
+    """Batches are about memory; a seam in the predictions would be a bug."""
     frame, _ = mixed_frame
     X = TABLES[kind](frame.drop(columns=["empty"]))
     y = np.random.default_rng(0).integers(n_classes, size=len(frame))
     model = small().fit(X, y)
     whole = {name: getattr(model, name)(X) for name in METHODS}
-    monkeypatch.setattr(_inference, "_IN_CACHE", 500)
-    for size in (1, 7, 119, 120, "auto"):
-        model.set_params(batch_size_predict=size)
+    monkeypatch.setattr(_ensemble, "_IN_CACHE", 500)
+    for size in (1, 7, 119, 120):
+        encode_at_once(monkeypatch, model, size)
         for name, expected in whole.items():
             found = getattr(model, name)(X)
             assert found.dtype == expected.dtype
@@ -63,9 +69,10 @@ def test_results_do_not_depend_on_the_batch(kind, n_classes, mixed_frame, monkey
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_memory_beside_the_result_does_not_grow_with_the_rows(name, moons):
+def test_memory_beside_the_result_does_not_grow(name, moons, monkeypatch):
     """A night's batch job has a hundred million rows and a few gigabytes."""
-    model = small(batch_size_predict=500).fit(*moons)
+    model = small().fit(*moons)
+    encode_at_once(monkeypatch, model, 500)
     rng = np.random.default_rng(0)
     few, many = (
         peak_beside_the_result(getattr(model, name), rng.normal(size=(n, 2)))
@@ -74,8 +81,8 @@ def test_memory_beside_the_result_does_not_grow_with_the_rows(name, moons):
     assert many < 1.1 * few
 
 
-def test_auto_bounds_the_memory_too(mixed_frame):
-    """Few users will set it; and frames are cut before they are read."""
+def test_memory_is_bounded_for_frames_too(mixed_frame):
+    """They are cut before they are read."""
     frame, y = mixed_frame
     model = small().fit(frame, y)
     rows = np.random.default_rng(0).integers(len(frame), size=120_000)
@@ -88,12 +95,13 @@ def test_auto_bounds_the_memory_too(mixed_frame):
 
 
 @pytest.mark.parametrize("kind", ["numpy", "pandas", "polars"])
-def test_infinity_is_found_in_the_row_of_the_whole_table(kind, mixed_frame):
+def test_infinity_is_found_in_its_row_of_the_table(kind, mixed_frame, monkeypatch):
     """The row within a batch would send the user to the wrong place."""
     frame, y = mixed_frame
     X = frame[["income"]].assign(more=1.0 * np.arange(len(frame)))
     X = X.to_numpy() if kind == "numpy" else X
-    model = small(batch_size_predict=50).fit(X, y)
+    model = small().fit(X, y)
+    encode_at_once(monkeypatch, model, 50)
     bad = np.array(X)
     bad[117, 1] = -np.inf
     if kind != "numpy":
@@ -105,22 +113,13 @@ def test_infinity_is_found_in_the_row_of_the_whole_table(kind, mixed_frame):
             method(bad)
 
 
-@pytest.mark.parametrize(
-    "size, error", [(0, ValueError), (-5, ValueError), ("all", TypeError)]
-)
-def test_a_bad_batch_size_set_after_the_fit_is_named(size, error, moons):
-    """scikit-learn checks parameters in fit alone, and fit is over."""
-    model = small().fit(*moons).set_params(batch_size_predict=size)
-    with pytest.raises(error, match="batch_size_predict"):
-        model.predict(moons[0])
-
-
 @pytest.mark.parametrize("n_classes", [2, 3])
-def test_sensitivities_beside_probabilities_are_those_of_their_own_call(n_classes):
+def test_sensitivities_beside_probabilities_are_the_same(n_classes, monkeypatch):
     """One pass for both is a matter of cost."""
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(90, 3)), rng.integers(n_classes, size=90)
-    model = small(batch_size_predict=40).fit(X, y)
+    model = small().fit(X, y)
+    encode_at_once(monkeypatch, model, 40)
     probabilities, sensitivity = model.predict_proba(X, return_sensitivity=True)
     np.testing.assert_allclose(probabilities, model.predict_proba(X), rtol=1e-12)
     np.testing.assert_array_equal(sensitivity, model.sensitivity(X))

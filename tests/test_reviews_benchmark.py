@@ -10,7 +10,7 @@ from benchmarks import reviews, reviews_report
 from benchmarks.reviews_models import LARGE_LAYERS, MODELS, n_parameters
 from benchmarks.texts import Texts, load_yelp_full
 from cr_sklearn import ChainzRuleOrdinalRegressor
-from cr_sklearn.nn import PackedNetwork
+from cr_sklearn.nn import ChainzRuleNetwork
 
 STARS = [5, 1, 2, 3, 4]
 
@@ -94,13 +94,13 @@ def _fit_parameters(hidden):
 
 def test_parameters_are_counted_as_torch_counts_them():
     """Claims of so many parameters rest on this count."""
-    network = PackedNetwork(7, (6, 4), 1, thresholds=(-1.0, 0.0, 1.0, 2.0))
+    network = ChainzRuleNetwork(7, (6, 4), 1, thresholds=(-1.0, 0.0, 1.0, 2.0))
     assert _fit_parameters((6, 4)) == sum(p.numel() for p in network.parameters())
 
 
 def test_the_large_network_has_the_papers_size():
     """3.2 million, with the columns of MiniLM and five levels."""
-    network = PackedNetwork(384, LARGE_LAYERS, 1, thresholds=(-1.0, 0.0, 1.0, 2.0))
+    network = ChainzRuleNetwork(384, LARGE_LAYERS, 1, thresholds=(-1.0, 0.0, 1.0, 2.0))
     count = sum(p.numel() for p in network.parameters())
     assert count == pytest.approx(3.2e6, rel=0.05)
 

@@ -18,18 +18,16 @@ from sklearn.model_selection import (
 )
 
 from cr_sklearn import ChainzRuleClassifier, ChainzRuleOrdinalRegressor
+from cr_sklearn._rows import TrainingRows
 from cr_sklearn.encoding._columns import read_columns
-from cr_sklearn.nn import CrossEntropy, PackedNetwork
-from cr_sklearn.training import _selection
+from cr_sklearn.heads._nominal import NominalHead
+from cr_sklearn.nn import ChainzRuleNetwork, CrossEntropy
+from cr_sklearn.training import _search
+from cr_sklearn.training._candidates import LINEAR_STRENGTHS, STRENGTHS, candidates
 from cr_sklearn.training._copies import original_rows
 from cr_sklearn.training._folds import inner_folds
-from cr_sklearn.training._selection import (
-    LINEAR_STRENGTHS,
-    STRENGTHS,
-    StrengthSearch,
-    _Losses,
-    stack,
-)
+from cr_sklearn.training._search import Search
+from cr_sklearn.training._stacking import OutOfFoldLoss, stack
 
 # scikit-learn's words, or, where an older one gives empty folds, ours.
 TOO_FEW_GROUPS = "greater than the number of groups|(trains on|holds out) no row"
@@ -54,7 +52,9 @@ def fitted(noisy):
 
 
 def binary_losses(logits, target):
-    return _Losses(CrossEntropy(), logits[:, :, None], target, np.ones(len(target)))
+    return OutOfFoldLoss(
+        CrossEntropy(), logits[:, :, None], target, np.ones(len(target))
+    )
 
 
 def test_stacking_finds_the_calibrated_sum_of_the_informative_member():
@@ -86,8 +86,8 @@ def test_weights_of_the_loss_are_those_of_repetition():
     rng = np.random.default_rng(0)
     logits, target = rng.normal(size=(3, 30, 1)), rng.integers(0, 2, 30)
     times = rng.integers(1, 4, 30)
-    weighted = _Losses(CrossEntropy(), logits, target, times.astype(float))
-    repeated = _Losses(
+    weighted = OutOfFoldLoss(CrossEntropy(), logits, target, times.astype(float))
+    repeated = OutOfFoldLoss(
         CrossEntropy(),
         np.repeat(logits, times, axis=1),
         np.repeat(target, times),
@@ -204,13 +204,25 @@ def test_small_tables_use_the_documented_fixed_strength(noisy):
 def test_small_tables_use_fewer_folds(noisy, n_rows, n_folds):
     """Held-out parts of a few rows need to be as large as they can be."""
     X, y = noisy[0][:n_rows], np.arange(n_rows) % 2
-    model, asked = (automatic(cv=cv).fit(X, y) for cv in (None, n_folds))
+    model, asked = (automatic(cv=cv).fit(X, y) for cv in ("auto", n_folds))
     np.testing.assert_array_equal(model.predict_proba(X), asked.predict_proba(X))
 
 
 def folds_of(n_splits, y):
-    classes, target = np.unique(y, return_inverse=True)
-    return inner_folds(n_splits, target, np.arange(len(y)), classes, 0)
+    return inner_folds(n_splits, *coded(y), 0)
+
+
+def coded(y):
+    """Head of the labels, and rows that have codes for them."""
+    y, n = np.asarray(y), len(y)
+    rows = TrainingRows(read_columns(np.zeros((n, 1))), y, np.ones(n))
+    head = NominalHead()
+    rows = head.fit(rows._replace(original=np.arange(n)))
+    return head, rows
+
+
+def search_of(n_splits, y):
+    return Search(candidates((32,)), folds_of(n_splits, y))
 
 
 def test_rare_classes_train_in_every_fold(noisy):
@@ -260,7 +272,7 @@ def test_going_on_keeps_the_networks_and_drops_what_was_held_out(noisy):
     assert not hasattr(model, "oof_score_")
     model.fit(X, y)
     model.set_params(warm_start=False, dreg_strength=0.1).fit(X, y)
-    assert len(model.estimator_weights_) == model.n_estimators
+    assert len(model.estimator_weights_) == 8
 
 
 def test_early_stopping_holds_out_rows_that_are_in_no_fold(noisy):
@@ -273,10 +285,9 @@ def test_early_stopping_holds_out_rows_that_are_in_no_fold(noisy):
 
 def test_the_choice_looks_at_enough_rows_and_no_more(noisy, monkeypatch):
     """A few weights need no million rows; all rows train all the same."""
-    folds = folds_of(4, noisy[1])
-    whole = StrengthSearch(folds, deep=True)
-    monkeypatch.setattr(_selection, "_CHOICE_ROWS", 50)
-    part = StrengthSearch(folds, deep=True)
+    whole = search_of(4, noisy[1])
+    monkeypatch.setattr(_search, "_CHOICE_ROWS", 50)
+    part = search_of(4, noisy[1])
     counts = [len(fold.held_out) for fold in part.folds]
     assert 25 < sum(counts) <= 50
     assert whole.n_rows == part.n_rows
@@ -288,10 +299,10 @@ def test_the_choice_looks_at_enough_rows_and_no_more(noisy, monkeypatch):
 
 def test_fewer_rows_in_a_fold_train_as_if_alone():
     """Folds of unequal size are filled up; the filling must not train."""
-    from cr_sklearn.training._batches import PackedBatches, Rows
+    from cr_sklearn.training._batches import EncodedRows, PackedBatches
     from cr_sklearn.training._settings import RowGroups
 
-    rows = Rows(torch.arange(9.0)[:, None], torch.arange(9), torch.ones(9))
+    rows = EncodedRows(torch.arange(9.0)[:, None], torch.arange(9), torch.ones(9))
     sets = [np.arange(9), np.array([2, 4, 6])]
     batches = PackedBatches(rows, 4, 2, RowGroups.of([0, 1], sets))
     seen = np.zeros((2, 9))
@@ -340,30 +351,26 @@ def test_a_class_that_a_fold_never_trains_on_is_refused(noisy):
 def test_members_of_a_search_are_every_candidate_on_every_fold(noisy):
     """The order that the choice relies on."""
     _, y = noisy
-    search = StrengthSearch(folds_of(4, y), deep=True)
-    n = len(STRENGTHS) + len(LINEAR_STRENGTHS)
-    assert len(search.strengths) == 4 * n
+    search = search_of(4, y)
+    strengths = [*STRENGTHS, *LINEAR_STRENGTHS]
+    assert [one.dreg_strength for one in search.networks] == strengths * 4
+    layers = [(32,)] * len(STRENGTHS) + [()] * len(LINEAR_STRENGTHS)
+    assert [one.hidden_layer_sizes for one in search.networks] == layers * 4
     assert len(search.groups([1, 2, 3, 4]).rows) == 4
-    assert search.strengths[:n].tolist() == [*STRENGTHS, *LINEAR_STRENGTHS]
-    (linear, no_layers), (deep, layers) = search.packs([32])
-    assert linear.tolist() == [m for m in range(4 * n) if m % n >= len(STRENGTHS)]
-    assert sorted([*linear, *deep]) == list(range(4 * n))
-    assert (no_layers, layers) == ([], [32])
-    held_out = np.concatenate([fold.held_out for fold in search.folds])
-    assert sorted(held_out.tolist()) == list(range(120))
+    assert sorted(search.held_out.tolist()) == list(range(120))
 
 
-def test_promising_strengths_are_those_that_predict_and_modesty_is_forgiven(noisy):
+def test_the_best_strengths_are_those_that_predict_and_modesty_is_forgiven(noisy):
     """Under a strong penalty the right answer comes late, and weakly at first."""
     _, y = noisy
-    search = StrengthSearch(folds_of(3, y), deep=True)
-    network = PackedNetwork(1, (), 1, members=3 * len(STRENGTHS)).double()
+    search = search_of(3, y)
+    network = ChainzRuleNetwork(1, (), 1, members=3 * len(STRENGTHS)).double()
     slopes = torch.tensor([0.0, 1.0, -1.0, 0.05]).double().repeat(3)
     with torch.no_grad():
         network.input_weight[:, 0, 0] = slopes
     x = torch.from_numpy(3.0 * y - 1.5 + np.linspace(-2, 2, len(y)))[:, None]
-    weight = np.ones(len(y))
-    kept = search.promising(network, x, CrossEntropy(), y, weight)
+    _, rows = coded(y)
+    kept = search.best_members(network, 2, x, CrossEntropy(), rows)
     assert kept.tolist() == [1, 3, 5, 7, 9, 11]
 
 

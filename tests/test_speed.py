@@ -19,7 +19,7 @@ from benchmarks.flops import MatrixProduct, matrix_share, step_flops
 from benchmarks.simulation import bayes_accuracy, log_odds, simulate
 from benchmarks.timing import ratios, take_turns
 from cr_sklearn.nn import CrossEntropy
-from cr_sklearn.training._batches import Rows
+from cr_sklearn.training._batches import EncodedRows
 from cr_sklearn.training._loop import initial_network, train
 from cr_sklearn.training._settings import RowGroups, TrainingSettings
 
@@ -104,7 +104,7 @@ def test_operations_of_a_step_are_those_that_torch_counts(
     )
     rng = np.random.default_rng(0)
     n_rows = batch_size * n_batches
-    rows = Rows.from_arrays(
+    rows = EncodedRows.from_arrays(
         rng.standard_normal((n_rows, n_features)),
         rng.integers(2, size=n_rows),
         np.ones(n_rows),

@@ -11,7 +11,7 @@ pytest.importorskip("transformers")
 from benchmarks import sst5_finetune, sst5_finetune_report
 from benchmarks.finetuning import HEADS, FineTunedClassifier
 from benchmarks.ordinal_scores import RANKS
-from cr_sklearn.nn import PackedNetwork, dreg
+from cr_sklearn.nn import ChainzRuleNetwork, dreg
 
 WORDS = ["good", "bad", "film", "plot", "the", "a"]
 
@@ -93,7 +93,7 @@ def test_every_text_is_seen_once_in_an_epoch(folder):
 
 def test_the_penalty_trains_the_transformer_rightly():
     """Its gradient by what the head is given goes on into the transformer."""
-    network = PackedNetwork(6, (5, 4), 3).double()
+    network = ChainzRuleNetwork(6, (5, 4), 3).double()
     generator = torch.Generator().manual_seed(0)
     x = torch.randn(4, 6, dtype=torch.float64, generator=generator)
     signs = torch.ones(1, 4, 6, dtype=torch.float64)

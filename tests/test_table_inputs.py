@@ -6,11 +6,12 @@ import pytest
 import torch
 
 from cr_sklearn import ChainzRuleClassifier
-from cr_sklearn._rows import TrainingPart
+from cr_sklearn._rows import TrainingRows
 from cr_sklearn.encoding._columns import read_columns
 from cr_sklearn.encoding._encoder import TabularEncoder
 from cr_sklearn.training import _encoded_rows as _table_inputs
-from cr_sklearn.training._encoded_rows import TableInputs, encoded_rows
+from cr_sklearn.training._encoded_rows import TableInputs, encode_rows
+from cr_sklearn.training._settings import TrainingOptions
 
 
 def make_table(n=300):
@@ -75,27 +76,30 @@ def test_an_array_of_floats_is_not_copied():
     assert np.shares_memory(x._numeric.numpy(), X)
 
 
+class BatchByBatch(ChainzRuleClassifier):
+    _options = TrainingOptions(max_encoded_bytes=0)
+
+
 @pytest.mark.parametrize(
     "given", [{}, {"dreg_strength": 0.01}, {"early_stopping": True}], ids=str
 )
-def test_large_tables_train_as_small_ones(given, monkeypatch):
+def test_large_tables_train_as_small_ones(given):
     """The size at which rows are encoded batch by batch is for memory alone."""
     X, y = make_table(), np.arange(300) % 3
     model = ChainzRuleClassifier(max_iter=3, random_state=0, **given)
     expected = model.fit(X, y).predict_proba(X)
-    monkeypatch.setattr(_table_inputs, "_MAX_BYTES", 0)
+    model = BatchByBatch(**model.get_params())
     np.testing.assert_allclose(
         model.fit(X, y).predict_proba(X), expected, rtol=1e-4, atol=1e-5
     )
 
 
-def test_memory_beside_a_large_table_is_bounded(monkeypatch):
+def test_memory_beside_a_large_table_is_bounded():
     """The encoded table alone would have nine times the size of the data."""
-    monkeypatch.setattr(_table_inputs, "_MAX_BYTES", 2**16)
     X = np.random.default_rng(0).standard_normal((20_000, 20)).astype(np.float32)
-    part = TrainingPart(read_columns(X), np.zeros(len(X), int), np.ones(len(X)))
+    part = TrainingRows(read_columns(X), np.zeros(len(X), int), np.ones(len(X)))
     encoder = TabularEncoder().fit(part.columns, part.weight)
-    rows = encoded_rows(encoder, part, torch.zeros(1))
+    rows = encode_rows(encoder, part, torch.zeros(1), max_bytes=2**16)
     assert isinstance(rows.x, TableInputs)
     held = [v for v in vars(rows.x).values() if isinstance(v, torch.Tensor)]
     own = sum(v.element_size() * v.numel() for v in held if v is not rows.x._numeric)

@@ -7,12 +7,12 @@ import torch
 from cr_sklearn import ChainzRuleClassifier
 from cr_sklearn.nn import CrossEntropy, dreg
 from cr_sklearn.training import _loop as _training
-from cr_sklearn.training._batches import PackedBatches, Rows, member_generators
-from cr_sklearn.training._halving import PreparedFit, train_packs
+from cr_sklearn.training._batches import EncodedRows, PackedBatches, member_generators
+from cr_sklearn.training._isolation import check_device
 from cr_sklearn.training._optimizer import FlatAdamW
-from cr_sklearn.training._packs import Packs
-from cr_sklearn.training._settings import RowGroups, TrainingSettings
+from cr_sklearn.training._settings import Halving, RowGroups, TrainingSettings
 from cr_sklearn.training._stopping import NonFiniteLossError, StopTraining
+from cr_sklearn.training._training import Pack, Training
 
 
 def make_rows(n=90, d=4, seed=0, weight=None):
@@ -20,7 +20,9 @@ def make_rows(n=90, d=4, seed=0, weight=None):
     x = rng.normal(size=(n, d))
     y = (x[:, 0] * x[:, 1] > 0).astype(int)
     weight = np.ones(n) if weight is None else weight
-    return Rows.from_arrays(x, y, weight, like=torch.zeros(1, dtype=torch.float64))
+    return EncodedRows.from_arrays(
+        x, y, weight, like=torch.zeros(1, dtype=torch.float64)
+    )
 
 
 def train(
@@ -80,8 +82,8 @@ def test_a_step_follows_the_gradient_of_loss_and_penalty(monkeypatch, stream, hi
         seen.append((batch, gradients, losses, penalties))
         raise StopTraining
 
-    original = _training._PackedNet.train_step_single
-    monkeypatch.setattr(_training._PackedNet, "train_step_single", step)
+    original = _training.PackedNet.train_step_single
+    monkeypatch.setattr(_training.PackedNet, "train_step_single", step)
     weight = np.random.default_rng(0).uniform(0.5, 1.5, 90)
     network, _ = train(
         [3, 4, 5, 6],
@@ -345,8 +347,10 @@ def test_weights_scale_the_loss_of_their_rows():
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(n, 4)), rng.integers(0, 2, n)
     like = torch.zeros(1, dtype=torch.float64)
-    kept = Rows.from_arrays(x, y, np.ones(n), like=like)
-    padded = Rows.from_arrays(np.r_[x, 100 + x], np.r_[y, 1 - y], weight, like=like)
+    kept = EncodedRows.from_arrays(x, y, np.ones(n), like=like)
+    padded = EncodedRows.from_arrays(
+        np.r_[x, 100 + x], np.r_[y, 1 - y], weight, like=like
+    )
     given = {"batch_size": 2 * n, "dreg_stream": "exact"}
     one, _ = train([3], rows=kept, **given)
     two, _ = train([3], rows=padded, **given)
@@ -357,48 +361,37 @@ def test_weights_scale_the_loss_of_their_rows():
 def test_an_unknown_device_is_named():
     """Torch's own message does not say which parameter was meant."""
     with pytest.raises(ValueError, match="device='abacus' can't be used here"):
-        _training.check_device("abacus")
+        check_device("abacus")
 
 
-def fit_of(n_members, max_iter, left=0, **given):
-    def build(hidden, seeds):
-        return _training.initial_network(
-            4,
-            hidden,
-            1,
-            seeds=seeds,
-            dtype="float64",
-            device=torch.device("cpu"),
-        )
-
-    strengths = np.linspace(0.01, 0.1, n_members)
-    shapes = [(np.arange(n_members), [6, 5])]
+def training_of(n_members, max_iter, left=0, **given):
+    seeds = (3 + np.arange(n_members)).tolist()
+    network = _training.initial_network(
+        4, (6, 5), 1, seeds=seeds, dtype="float64", device=torch.device("cpu")
+    )
     settings = TrainingSettings(
         max_iter=max_iter,
         batch_size=32,
         learning_rate_init=0.02,
-        dreg_strength=strengths,
+        dreg_strength=np.linspace(0.01, 0.1, n_members),
         dreg_stream="projected",
         left=left,
     )
-    return PreparedFit(
-        packs=Packs(build, shapes, strengths, 3 + np.arange(n_members)),
-        settings=[settings],
-        criterion=CrossEntropy(),
-        rows=make_rows(),
-        finish=lambda history: None,
-        **given,
+    packs = [Pack(np.arange(n_members), network, settings, seeds)]
+    return Training(
+        packs, "polynomial", CrossEntropy(), make_rows(), halving=Halving(), **given
     )
 
 
-def test_members_that_do_not_look_promising_stop_and_the_others_go_on():
+def test_members_that_are_not_kept_stop_and_the_others_go_on():
     """Time is spent where it pays; who stops must not be touched any more."""
     kept = np.array([0, 2])
-    halves, short = fit_of(3, 10, promising=lambda network: kept), fit_of(3, 4, left=6)
-    history = train_packs(halves)
-    train_packs(short)
-    assert len(history.loss) == len(history.dreg) == 10
-    stopped, reference = halves.packs.networks[0], short.packs.networks[0]
+    halves = training_of(3, 10, best_members=lambda network: kept)
+    short = training_of(3, 4, left=6)
+    halves.run()
+    short.run()
+    assert len(halves.history.loss) == len(halves.history.dreg) == 10
+    stopped, reference = halves.packs[0].network, short.packs[0].network
     for one, two in zip(weights_of(stopped, 1), weights_of(reference, 1), strict=True):
         np.testing.assert_array_equal(one, two)
     x = make_rows()
@@ -423,10 +416,12 @@ def test_stopping_on_request_stops_both_parts(epoch):
             self.left -= 1
             return self.left == 0
 
-    fit = fit_of(2, 10, progress=Stop(), promising=lambda network: np.array([1]))
-    history = train_packs(fit)
-    assert len(history.loss) == epoch
-    assert not history.interrupted
+    training = training_of(
+        2, 10, progress=Stop(), best_members=lambda network: np.array([1])
+    )
+    training.run()
+    assert len(training.history.loss) == epoch
+    assert not training.history.interrupted
 
 
 def test_weights_in_the_middle_of_training_are_those_of_the_moment():
@@ -438,10 +433,12 @@ def test_weights_in_the_middle_of_training_are_those_of_the_moment():
             pass
 
         def end_epoch(self):
-            seen.append(fit.packs.dump("polynomial").skip_coef)
+            seen.append(training.snapshot().skip_coef)
 
-    fit = fit_of(2, 5, progress=Look(), promising=lambda network: np.array([1]))
-    train_packs(fit)
+    training = training_of(
+        2, 5, progress=Look(), best_members=lambda network: np.array([1])
+    )
+    training.run()
     steps = np.abs(np.diff(seen, axis=0)).max(axis=(2, 3))
     assert (steps[:, 1] > 0).all()
     assert (steps[0] > 0).all()

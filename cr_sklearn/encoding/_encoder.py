@@ -8,37 +8,8 @@ from cr_sklearn.encoding._kinds import warn_of_doubtful_levels
 from cr_sklearn.encoding._levels import LevelCodes, in_order, kept_levels, level_limit
 from cr_sklearn.encoding._piecewise import PiecewiseLinear
 from cr_sklearn.encoding._scaling import center_and_scale
-
-# Standardised values are squashed smoothly into (-BOUND, BOUND).
-BOUND = 3.0
-# Standardised values are clipped here, where the bound is constant in float64.
-FAR_OUT = 1e100
-
-
-def bound(v):
-    r"""Smooth bound ``v / sqrt(1 + (v / 3)^2)``, within (-3, 3).
-
-    Stacked cubics have degree ``3^depth``; unbounded inputs would overflow.
-
-    Examples
-    --------
-    >>> bound(np.array([0.0, 4.0])).round(3).tolist()
-    [0.0, 2.4]
-    """
-    # hypot does not overflow where the square would.
-    return v / np.hypot(1.0, v / BOUND)
-
-
-def bound_slope(v):
-    """Derivative of :func:`bound`, ``(1 + (v / 3)^2)^(-3/2)``.
-
-    Examples
-    --------
-    >>> bound_slope(np.array([0.0, 4.0])).round(3).tolist()
-    [1.0, 0.216]
-    """
-    spread = np.hypot(1.0, v / BOUND)
-    return 1.0 / (spread * spread * spread)
+from cr_sklearn.formulas import _numpy as xp
+from cr_sklearn.formulas._encodings import FAR_OUT, bound, bound_slope
 
 
 class TabularEncoder(BaseEstimator):
@@ -94,6 +65,9 @@ class TabularEncoder(BaseEstimator):
         self.categorical_features = categorical_features
         self.n_bins = n_bins
 
+    # An experiment may have another scale.
+    center_and_scale = staticmethod(center_and_scale)
+
     def fit(self, columns, weight):
         """Learn the encoding.
 
@@ -141,7 +115,7 @@ class TabularEncoder(BaseEstimator):
         n_numeric, n_inputs = len(self.numeric_features_), self.n_standardised
         # A table of constants has one column, of zeros.
         encoded = np.zeros((len(numeric), self.n_encoded_))
-        encoded[:, :n_numeric] = bound(standardised)
+        encoded[:, :n_numeric] = bound(xp, standardised)
         start = n_numeric + len(self.missing_features_)
         encoded[:, n_numeric:start] = np.isnan(
             np.take(numeric, self._sometimes_missing, axis=1)
@@ -238,7 +212,7 @@ class TabularEncoder(BaseEstimator):
 
     @staticmethod
     def _bound_slope(standardised):
-        slope = bound_slope(standardised)
+        slope = bound_slope(xp, standardised)
         slope[np.isnan(slope)] = 0.0
         return slope
 
@@ -246,8 +220,7 @@ class TabularEncoder(BaseEstimator):
         # Far out, an overflow to infinity would still have the right sign.
         with np.errstate(over="ignore"):
             values = (values - self.center_[position]) / self.scale_[position]
-        np.maximum(values, -FAR_OUT, out=values)
-        return np.minimum(values, FAR_OUT, out=values)
+        return xp.clip(values, -FAR_OUT, FAR_OUT)
 
     def _fit_numeric(self, columns, weight):
         """Centre and scale, and the weight of the missing values where there are some.
@@ -265,7 +238,7 @@ class TabularEncoder(BaseEstimator):
             if missing.any():
                 sometimes_missing.append(position)
                 weights.append(np.bincount(missing, weight)[1:])
-            middle, spread, varies = center_and_scale(column, weight)
+            middle, spread, varies = self.center_and_scale(column, weight)
             if not np.isfinite(spread):
                 raise ValueError(
                     f"Column {columns.label(feature)} has values so large that their "

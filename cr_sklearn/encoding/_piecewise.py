@@ -5,10 +5,9 @@ from itertools import pairwise
 import numpy as np
 
 from cr_sklearn.encoding._quantiles import weighted_quantile
+from cr_sklearn.formulas import _numpy as xp
+from cr_sklearn.formulas._encodings import RISE, ramp, ramp_slope
 
-# A ramp rises by this much. Below 1 it is a hint that costs more DREG than the column
-# itself, to be taken only where the data asks for a threshold.
-RISE = 0.5
 # All columns of a table together; wide tables get fewer ramps for each.
 _MAX_RAMPS = 512
 # Of a ramp, in standardised units.
@@ -45,6 +44,8 @@ class PiecewiseLinear:
         Where it rises.
     columns_ : ndarray of shape (n_columns_with_ramps,)
         Positions of the columns that have ramps.
+    slope_, offset_ : ndarray of shape (n_ramps,)
+        Where it rises it is ``offset_ + slope_ v``.
     mean_ : ndarray of shape (n_ramps,)
         Its training mean, before it is taken off.
     """
@@ -73,33 +74,25 @@ class PiecewiseLinear:
                 means.append(_mean_share(column, weight, ends))
         self.source_ = np.array(source, dtype=int)
         self.lower_, self.upper_ = np.array(knots, dtype=float).reshape(-1, 2).T
-        self.mean_ = np.concatenate([np.empty(0), *means])
+        self.slope_ = RISE / (self.upper_ - self.lower_)
+        self.offset_ = -self.lower_ * self.slope_
+        self.mean_ = RISE * np.concatenate([np.empty(0), *means])
         # Ramps are sorted by source, so that each column's are one block.
         self.columns_, self._starts = np.unique(self.source_, return_index=True)
-        self._width = self.upper_ - self.lower_
-        self._steepness = RISE / self._width
         return self
 
     def transform(self, values):
         """Ramps of each row, (n, n_ramps); NaN where missing."""
-        ramps = np.take(values, self.source_, axis=1)
-        ramps -= self.lower_
-        ramps /= self._width
-        np.maximum(ramps, 0.0, out=ramps)
-        np.minimum(ramps, 1.0, out=ramps)
-        ramps -= self.mean_
-        ramps *= RISE
-        return ramps
+        values = np.take(values, self.source_, axis=1)
+        return ramp(xp, values, self.offset_, self.slope_, self.mean_)
 
     def slope(self, values):
         """Derivative of each ramp by its column, (n, n_ramps); 0 where missing.
 
         At a knot it is the derivative to the right.
         """
-        given = np.take(values, self.source_, axis=1)
-        rising = self.lower_ <= given
-        rising &= given < self.upper_
-        return rising * self._steepness
+        values = np.take(values, self.source_, axis=1)
+        return ramp_slope(xp, values, self.lower_, self.upper_, self.slope_)
 
     def sum_by_column(self, ramps):
         """Add up what each column's ramps have.

@@ -1,10 +1,7 @@
 """Fitted models for runtimes without Python."""
 
-from sklearn.pipeline import Pipeline
-from sklearn.utils.validation import check_is_fitted
-
 from cr_sklearn._files import write_whole
-from cr_sklearn._labels import LabelledChainzRule
+from cr_sklearn._unwrap import unwrap
 
 __all__ = ["to_onnx"]
 
@@ -18,9 +15,9 @@ def to_onnx(estimator, path=None, *, sensitivity=True, jacobian=False, X=None):
 
     Parameters
     ----------
-    estimator : ChainzRuleClassifier, ChainzRuleOrdinalRegressor or Pipeline
-        Fitted. A pipeline ends with one of them; the steps before are converted by
-        skl2onnx and give one matrix of numbers.
+    estimator : ChainzRule estimator, or pipeline, search or wrapper with one inside
+        Fitted. The steps of a pipeline before it are converted by skl2onnx and give one
+        matrix of numbers. Thresholds and calibrations of wrappers are not written.
     path : path-like, default=None
         File to write. It appears complete or not at all. None writes none.
     sensitivity : bool, default=True
@@ -83,17 +80,11 @@ def to_onnx(estimator, path=None, *, sensitivity=True, jacobian=False, X=None):
     >>> [output.name for output in to_onnx(model).graph.output]
     ['label', 'probabilities', 'sensitivity']
     """
-    final = estimator[-1] if isinstance(estimator, Pipeline) else estimator
-    if not isinstance(final, LabelledChainzRule):
-        raise TypeError(
-            "to_onnx writes ChainzRuleClassifier, ChainzRuleOrdinalRegressor and "
-            f"pipelines that end with one of them, got {type(final).__name__}."
-        )
-    check_is_fitted(final)
-    if len(final.classes_) == 1:
+    unwrapped = unwrap(estimator)
+    if unwrapped.estimator._head.is_constant:
         raise ValueError(
-            f"The model knows one class, {final.classes_.tolist()[0]!r}, and answers "
-            "nothing else: there is nothing to write."
+            f"The model knows one class, {unwrapped.estimator.classes_.tolist()[0]!r}, "
+            "and answers nothing else: there is nothing to write."
         )
     try:
         from cr_sklearn.export._model import build
@@ -102,7 +93,7 @@ def to_onnx(estimator, path=None, *, sensitivity=True, jacobian=False, X=None):
             f"to_onnx needs the package {error.name!r}, which is not installed. Get it "
             'with: pip install "cr-sklearn[onnx]"'
         ) from error
-    model = build(estimator, sensitivity, jacobian, X)
+    model = build(unwrapped, sensitivity, jacobian, X)
     if path is not None:
         write_whole(path, model.SerializeToString())
     return model

@@ -71,15 +71,6 @@ class Graph:
         self.constants.append(tensor)
         return name
 
-    def as_double(self, name):
-        return self.add("Cast", name, to=TensorProto.DOUBLE)
-
-    def concat(self, names, axis):
-        """Join tensors and constants; one alone stays as it is."""
-        if len(names) == 1:
-            return names[0]
-        return self.add("Concat", *names, axis=axis)
-
     def include(self, model, outputs):
         """Take over the nodes of another model, whose inputs keep their names.
 

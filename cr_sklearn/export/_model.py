@@ -1,14 +1,13 @@
 """From a fitted estimator to an ONNX model."""
 
-import json
-
 import numpy as np
 from onnx import TensorProto, checker, helper
-from sklearn.pipeline import Pipeline
 
 import cr_sklearn
 from cr_sklearn.encoding._categorical_features import categorical_mask
 from cr_sklearn.encoding._columns import read_columns
+from cr_sklearn.export import _arrays as xp
+from cr_sklearn.export._arrays import GraphArray
 from cr_sklearn.export._encoding import (
     ColumnInputs,
     MatrixInput,
@@ -18,101 +17,97 @@ from cr_sklearn.export._encoding import (
     user_jacobian,
 )
 from cr_sklearn.export._graph import IR_VERSION, OPSET, Graph
-from cr_sklearn.export._labels import label_values, predict
 from cr_sklearn.export._network import evaluate, walk_back
 
 # Relative error of a number after a few operations in single precision.
 _SINGLE = 2.0**-20
 
 
-def build(estimator, sensitivity, jacobian, X):
-    """Graph of an estimator or of a pipeline that ends with one.
+def build(unwrapped, sensitivity, jacobian, X):
+    """Write down an estimator and the steps before it.
 
     Parameters
     ----------
-    estimator, sensitivity, jacobian, X
+    unwrapped : Unwrapped
+    sensitivity, jacobian, X
         See :func:`cr_sklearn.export.to_onnx`.
 
     Returns
     -------
     ModelProto
     """
-    if isinstance(estimator, Pipeline):
-        final = estimator[-1]
-        types = _table_types(estimator, X)
+    steps, estimator = unwrapped
+    types = _column_types(estimator) if steps is None else _table_types(steps, X)
+    head = estimator._fitted_head
+    names = [
+        *head.graph_outputs,
+        *["sensitivity"] * sensitivity,
+        *["jacobian"] * jacobian,
+    ]
+    _refuse_names(types, names)
+    graph = Graph([*types, *names])
+    inputs = [GraphArray(graph, name, type_) for name, (type_, _) in types.items()]
+    if steps is not None:
+        columns = _steps_before(graph, steps, types, type(estimator).__name__)
+    elif not hasattr(estimator, "feature_names_in_"):
+        columns = MatrixInput(inputs[0])
     else:
-        final = estimator
-        types = _column_types(estimator)
-    outputs = _outputs(final, sensitivity, jacobian)
-    _refuse_names(types, outputs)
-    graph = Graph([*types, *(output.name for output in outputs)])
-    if isinstance(estimator, Pipeline):
-        columns = _steps_before(graph, estimator, types)
-    elif not hasattr(final, "feature_names_in_"):
-        columns = MatrixInput(graph, "X")
-    else:
-        columns = ColumnInputs(graph, list(types))
-    _write_down(graph, final, columns, sensitivity, jacobian)
-    inputs = [
-        helper.make_tensor_value_info(name, type_, ["n", width])
-        for name, (type_, width) in types.items()
+        columns = ColumnInputs(inputs)
+    outputs = [
+        _output(graph, name, array, shape)
+        for name, array, shape in _write_down(
+            estimator, head, columns, sensitivity, jacobian
+        )
     ]
     model = helper.make_model(
-        helper.make_graph(graph.nodes, "cr_sklearn", inputs, outputs, graph.constants),
+        helper.make_graph(
+            graph.nodes,
+            "cr_sklearn",
+            [
+                helper.make_tensor_value_info(name, type_, ["n", width])
+                for name, (type_, width) in types.items()
+            ],
+            outputs,
+            graph.constants,
+        ),
         opset_imports=[helper.make_opsetid(*item) for item in graph.opsets.items()],
         ir_version=IR_VERSION,
         producer_name="cr_sklearn",
         producer_version=cr_sklearn.__version__,
     )
-    classes = json.dumps(final.classes_.tolist())
-    helper.set_model_props(model, {"classes": classes})
+    helper.set_model_props(model, head.graph_properties())
     checker.check_model(model, full_check=True)
     return model
 
 
-def _write_down(graph, estimator, columns, sensitivity, jacobian):
-    """Nodes of everything that is asked for."""
+def _output(graph, name, array, shape):
+    graph.add("Identity", array.name, output=name)
+    return helper.make_tensor_value_info(name, array.element_type, ["n", *shape])
+
+
+def _write_down(estimator, head, columns, sensitivity, jacobian):
+    """Yield name, array and shape without the rows of everything asked for."""
     encoder, network = estimator._encoder, estimator._network
-    with_slopes = sensitivity or jacobian
-    encoding = encode(graph, encoder, columns, with_slopes)
-    outputs, slopes = evaluate(graph, network, encoding.encoded, with_slopes)
-    probabilities, label = predict(graph, estimator, outputs)
-    graph.add("Identity", label, output="label")
-    graph.add("Identity", probabilities, output="probabilities")
-    if not with_slopes:
+    n_derivatives = int(sensitivity or jacobian)
+    encoding = encode(encoder, columns, n_derivatives)
+    outputs, slopes = evaluate(network, encoding.encoded, n_derivatives)
+    predictions = zip(
+        head.graph_outputs, head.graph(xp, outputs), head.graph_widths(), strict=True
+    )
+    for name, array, width in predictions:
+        yield name, array, [] if width is None else [width]
+    if not n_derivatives:
         return
-    by_encoded = walk_back(graph, network, encoding.encoded, slopes)
-    numeric, indicators = standardised_jacobian(graph, encoder, by_encoded, encoding)
+    by_encoded = walk_back(network, encoding.encoded, slopes)
+    numeric, indicators = standardised_jacobian(encoder, by_encoded, encoding)
     if sensitivity:
-        axes = np.array([1, 2])
-        squares = [
-            graph.add("ReduceSumSquare", part, axes, keepdims=0)
-            for part in (numeric, indicators)
-            if part is not None
-        ]
-        if not squares:
-            # A table of constants: its one encoded column moves nothing.
-            zero = graph.add("Mul", by_encoded, 0.0)
-            squares = [graph.add("ReduceSum", zero, axes, keepdims=0)]
-        total = squares[0] if len(squares) == 1 else graph.add("Add", *squares)
-        graph.add("Sqrt", total, output="sensitivity")
+        # A table of constants has neither: its one encoded column moves nothing.
+        parts = [part for part in (numeric, indicators) if part is not None]
+        squares = [xp.sum_(part * part, (1, 2)) for part in parts or [by_encoded * 0.0]]
+        yield "sensitivity", xp.sqrt(sum(squares[1:], start=squares[0])), []
     if jacobian:
-        in_units = user_jacobian(graph, encoder, by_encoded, numeric, encoding.missing)
-        graph.add("Identity", in_units, output="jacobian")
-
-
-def _outputs(estimator, sensitivity, jacobian):
-    double = TensorProto.DOUBLE
-    n_classes, n_outputs = len(estimator.classes_), estimator._network.n_outputs
-    _, label_type = label_values(estimator.classes_)
-    infos = [("label", label_type, ["n"])]
-    infos.append(("probabilities", double, ["n", n_classes]))
-    if sensitivity:
-        infos.append(("sensitivity", double, ["n"]))
-    if jacobian:
-        shape = ["n", n_outputs, estimator.n_features_in_]
-        infos.append(("jacobian", double, shape))
-    return [helper.make_tensor_value_info(*info) for info in infos]
+        in_units = user_jacobian(encoder, by_encoded, numeric, encoding.missing)
+        yield "jacobian", in_units, [network.n_outputs, estimator.n_features_in_]
 
 
 def _column_types(estimator):
@@ -138,9 +133,9 @@ def _column_types(estimator):
     return {name: (type_, 1) for name, type_ in zip(names, types, strict=True)}
 
 
-def _table_types(pipeline, X):
-    """Type and width of each input of a pipeline."""
-    n_features = pipeline.n_features_in_
+def _table_types(steps, X):
+    """Type and width of each input of the steps before an estimator."""
+    n_features = steps.n_features_in_
     is_string = np.zeros(n_features, dtype=bool)
     if X is not None:
         columns = read_columns(X)
@@ -152,7 +147,7 @@ def _table_types(pipeline, X):
         for feature in np.flatnonzero(categorical_mask(columns, "from_dtype")):
             levels, _ = columns.factorize(feature)
             is_string[feature] = holds_strings(levels, columns.label(feature))
-    names = getattr(pipeline, "feature_names_in_", None)
+    names = getattr(steps, "feature_names_in_", None)
     # ONNX Runtime has most of what skl2onnx writes in single precision alone.
     if names is None:
         return {"X": (TensorProto.FLOAT, n_features)}
@@ -168,7 +163,7 @@ def _refuse_names(types, outputs):
             f"Column {list(types).index('')} has an empty name, which an input of a "
             "graph can't have. Rename it and fit again."
         )
-    common = [output.name for output in outputs if output.name in types]
+    common = [name for name in outputs if name in types]
     if common:
         raise ValueError(
             f"Columns {common} have the names of outputs of the graph. Rename them and "
@@ -176,7 +171,7 @@ def _refuse_names(types, outputs):
         )
 
 
-def _steps_before(graph, pipeline, types):
+def _steps_before(graph, steps, types, estimator_name):
     """Nodes of the steps before the last, by skl2onnx."""
     import skl2onnx
     from skl2onnx.common import data_types
@@ -188,7 +183,6 @@ def _steps_before(graph, pipeline, types):
     initial_types = [
         (name, by_type[type_]([None, width])) for name, (type_, width) in types.items()
     ]
-    steps = pipeline[:-1]
     try:
         part = skl2onnx.convert_sklearn(
             steps,
@@ -211,7 +205,7 @@ def _steps_before(graph, pipeline, types):
         raise ValueError(
             f"The steps {list(steps.named_steps)} give strings; a matrix of numbers is "
             "needed. Encode categories in a step, or leave all columns to the "
-            f"{type(pipeline[-1]).__name__}, which encodes them itself."
+            f"{estimator_name}, which encodes them itself."
         )
-    matrix = graph.as_double(graph.include(part, result.name))
-    return MatrixInput(graph, matrix, rounding=_SINGLE)
+    matrix = GraphArray(graph, graph.include(part, result.name))
+    return MatrixInput(xp.as_float(matrix), rounding=_SINGLE)

@@ -1,0 +1,1 @@
+"""What estimators of different targets differ in: an object for each kind of target."""

@@ -1,75 +1,60 @@
-"""Probabilities of ordered classes in NumPy, by the links of cr_sklearn.nn."""
+"""Probabilities of ordered classes, from the margins of a latent over thresholds."""
 
 import numpy as np
 from scipy.optimize import brentq
-from scipy.special import expit, logit, ndtr, ndtri
 
-# exp(exp(x)) of more is infinite in any case.
-_LARGEST = 700.0
-
-
-def _cloglog(x):
-    return -np.expm1(-np.exp(np.minimum(x, _LARGEST)))
+from cr_sklearn.formulas import _numpy as numpy_namespace
+from cr_sklearn.formulas._links import LARGEST, LINKS
 
 
-def _cloglog_above(x):
-    return np.exp(-np.exp(np.minimum(x, _LARGEST)))
-
-
-def _cloglog_density(x):
-    x = np.minimum(x, _LARGEST)
-    return np.exp(x - np.exp(x))
-
-
-# F(x), 1 - F(x) without cancellation, the quantiles of F, and its density.
-_LINKS = {
-    "logit": (expit, lambda x: expit(-x), logit, lambda x: expit(x) * expit(-x)),
-    "probit": (
-        ndtr,
-        lambda x: ndtr(-x),
-        ndtri,
-        lambda x: np.exp(-0.5 * x * x) / np.sqrt(2.0 * np.pi),
-    ),
-    "cloglog": (
-        _cloglog,
-        _cloglog_above,
-        lambda p: np.log(-np.log1p(-p)),
-        _cloglog_density,
-    ),
-}
-
-
-def cumulative_probabilities(link, margins):
+def cumulative_probabilities(xp, link, margins):
     r"""Return :math:`P(y \le k) = F(\theta_k - f)`, the last one 1.
 
     Parameters
     ----------
+    xp : module
+        Array namespace.
     link : {"logit", "probit", "cloglog"}
-    margins : ndarray of shape (n, K - 1)
+    margins : array of shape (n, K - 1)
         ``f - theta_k``, falling in k.
 
     Returns
     -------
-    ndarray of shape (n, K)
+    array of shape (n, K)
     """
-    below, _, _, _ = _LINKS[link]
-    return np.pad(below(-margins), ((0, 0), (0, 1)), constant_values=1.0)
+    _, last = _ends(xp, margins)
+    return xp.concat([LINKS[link].cdf(xp, -margins), last], axis=1)
 
 
-def class_probabilities(link, margins):
-    """Probabilities (n, K) of the classes, exact in both tails and never negative."""
-    below, above, _, _ = _LINKS[link]
-    ends = np.pad(-margins, ((0, 0), (1, 0)), constant_values=-np.inf)
-    ends = np.pad(ends, ((0, 0), (0, 1)), constant_values=np.inf)
-    low, high = ends[:, :-1], ends[:, 1:]
-    return np.where(low > 0.0, above(low) - above(high), below(high) - below(low))
+def class_probabilities(xp, link, margins):
+    """Return probabilities (n, K), exact in both tails and never negative."""
+    first, last = _ends(xp, margins)
+    below, above = LINKS[link].cdf(xp, -margins), LINKS[link].sf(xp, -margins)
+    below_low, below_high = (
+        xp.concat([first, below], axis=1),
+        xp.concat([below, last], axis=1),
+    )
+    above_low, above_high = (
+        xp.concat([last, above], axis=1),
+        xp.concat([above, first], axis=1),
+    )
+    is_upper = xp.concat([first, margins], axis=1) < 0.0
+    ranked = xp.where(is_upper, above_low - above_high, below_high - below_low)
+    # An error function of single precision may fall by a digit where it should rise.
+    return xp.maximum(ranked, 0.0)
+
+
+def _ends(xp, margins):
+    """F beyond the outer thresholds: columns of 0 and of 1."""
+    first = xp.zeros_column(margins)
+    return first, first + 1.0
 
 
 def class_probability_slopes(link, margins):
     """Derivatives (n, K) of the classes' probabilities by the latent f."""
-    _, _, _, density = _LINKS[link]
+    density = LINKS[link].pdf(numpy_namespace, -margins)
     # None at the outer ends, where probabilities are 0 and 1.
-    at_thresholds = np.pad(density(-margins), ((0, 0), (1, 1)))
+    at_thresholds = np.pad(density, ((0, 0), (1, 1)))
     return at_thresholds[:, :-1] - at_thresholds[:, 1:]
 
 
@@ -89,13 +74,13 @@ def margins_shift(link, margins, weight, shares):
     ndarray of shape (K - 1,)
         Shifted margins still fall in k, since each meets a larger share.
     """
-    below, _, _, _ = _LINKS[link]
     weight = weight / weight.sum()
-    ends = np.abs(margins).max() + _LARGEST
+    ends = np.abs(margins).max() + LARGEST
     reached = np.cumsum(shares)[:-1] / shares.sum()
 
-    def excess(shift, own, share):
-        return weight @ below(-own - shift) - share
+    def excess(shift, margin, share):
+        reached = LINKS[link].cdf(numpy_namespace, -margin - shift)
+        return weight @ reached - share
 
     return np.array(
         [
@@ -107,5 +92,4 @@ def margins_shift(link, margins, weight, shares):
 
 def thresholds_of(link, shares):
     """Thresholds (K - 1,) at which classes have these shares where f is 0."""
-    _, _, quantile, _ = _LINKS[link]
-    return quantile(np.cumsum(shares)[:-1])
+    return LINKS[link].quantile(np.cumsum(shares)[:-1])

@@ -1,0 +1,1 @@
+"""From fitted arrays to outputs and exact Jacobians, in NumPy."""

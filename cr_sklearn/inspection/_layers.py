@@ -4,9 +4,9 @@ from typing import NamedTuple
 
 import numpy as np
 from sklearn.utils import Bunch
-from sklearn.utils.validation import check_is_fitted
 
-from cr_sklearn._base import BaseChainzRule
+from cr_sklearn._unwrap import unwrap
+from cr_sklearn.formulas import _numpy as xp
 
 
 def layer_sensitivity(estimator, X):
@@ -67,7 +67,8 @@ def layer_sensitivity(estimator, X):
     >>> float(result.shares.sum().round(6))
     1.0
     """
-    check_is_ours(estimator)
+    unwrapped = unwrap(estimator)
+    estimator, X = unwrapped.estimator, unwrapped.transform(X)
     members = members_of(estimator)
     weights = estimator.estimator_weights_
     linear = np.tensordot(weights, estimator.skip_coef_, 1)
@@ -93,22 +94,6 @@ def layer_sensitivity(estimator, X):
         linear_norm=float(np.linalg.norm(linear)),
         deep_norm=float(np.sqrt(deep.mean())),
     )
-
-
-def check_is_ours(estimator):
-    """Refuse what is no fitted ChainzRule estimator.
-
-    Raises
-    ------
-    TypeError, sklearn.exceptions.NotFittedError
-    """
-    if not isinstance(estimator, BaseChainzRule):
-        raise TypeError(
-            "estimator must be a fitted ChainzRuleClassifier or "
-            f"ChainzRuleOrdinalRegressor, got {estimator!r}. Of a pipeline give the "
-            "last step, and what pipeline[:-1].transform(X) makes of the rows."
-        )
-    check_is_fitted(estimator)
 
 
 class HiddenLayer(NamedTuple):
@@ -156,7 +141,7 @@ def hidden_layers(member, x):
         strict=True,
     ):
         z = h @ coefs[0] + intercept[0]
-        h, slopes = activation(z, True)
+        h, slopes = activation(xp, z, 1)
         yield HiddenLayer(coefs[0], z, h, slopes)
 
 

@@ -18,7 +18,7 @@ from sklearn.preprocessing import (
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _check_feature_names, _check_n_features
 
-from cr_sklearn._base import BaseChainzRule
+from cr_sklearn._unwrap import unwrap
 from cr_sklearn.encoding._columns import read_columns
 from cr_sklearn.encoding._kinds import is_missing
 
@@ -98,19 +98,14 @@ class Preprocessing:
     """
 
     def __init__(self, estimator, columns):
-        self._steps, self.estimator = [], estimator
-        if isinstance(estimator, Pipeline):
-            *self._steps, (_, self.estimator) = estimator.steps
-        if not isinstance(self.estimator, BaseChainzRule):
-            raise TypeError(
-                "estimator must be a fitted ChainzRule estimator or a Pipeline that "
-                f"ends with one, got {estimator!r}."
-            )
+        self._unwrapped = unwrap(estimator)
+        self.estimator = self._unwrapped.estimator
+        steps = self._unwrapped.steps
         shape = columns.n_rows, columns.n_features
         self.imputed = np.zeros(shape, dtype=bool)
         self.is_encoded = np.zeros(columns.n_features, dtype=bool)
         self.table, self.origin = self._through_steps(
-            self._steps,
+            [] if steps is None else steps.steps,
             columns.native,
             Origin(
                 np.arange(columns.n_features),
@@ -121,10 +116,7 @@ class Preprocessing:
 
     def transform(self, X):
         """Return what the estimator is given for a table."""
-        for _, step in self._steps:
-            if not _is_skipped(step):
-                X = step.transform(X)
-        return X
+        return self._unwrapped.transform(X)
 
     def _through_steps(self, steps, table, origin):
         for name, step in steps:

@@ -1,6 +1,6 @@
 """Sensitivities of chosen rows, recorded while an estimator trains."""
 
-from cr_sklearn.inference._network import tail_ratio
+from cr_sklearn.inference._tail_ratio import tail_ratio
 
 
 class SensitivityRecorder:

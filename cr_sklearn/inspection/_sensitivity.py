@@ -1,15 +1,15 @@
 """How strongly the predictions for some rows lean on each column."""
 
 from numbers import Integral, Real
-from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.utils import Bunch, check_scalar
-from sklearn.utils.validation import check_is_fitted
 
 from cr_sklearn.encoding._columns import read_columns
-from cr_sklearn.encoding._encoder import bound_slope
 from cr_sklearn.encoding._levels import LevelCodes
+from cr_sklearn.formulas import _numpy as xp
+from cr_sklearn.formulas._encodings import bound_slope
+from cr_sklearn.inference._derivatives import outputs_and_jacobian
 from cr_sklearn.inspection._preprocessing import Preprocessing
 
 
@@ -142,7 +142,6 @@ def input_sensitivity(
     columns = read_columns(X)
     before = Preprocessing(estimator, columns)
     final = before.estimator
-    check_is_fitted(final)
     table = columns
     if reference is not None:
         table = read_columns(reference)
@@ -151,8 +150,10 @@ def input_sensitivity(
                 f"reference must have the columns of X, {columns.feature_names}, got "
                 f"{table.feature_names}."
             )
-    response = _response(final, response_method)
-    outputs, jacobian, squashed = _derivatives(before, response, squash_slope)
+    response, response_jacobian = _response(final, response_method)
+    outputs, jacobian, squashed = _derivatives(
+        before, response, response_jacobian, squash_slope
+    )
     is_categorical = before.is_encoded.copy()
     categories = before.origin.source[final._encoder.is_categorical_]
     is_categorical[categories[categories >= 0]] = True
@@ -170,7 +171,7 @@ def input_sensitivity(
             feature,
             outputs,
             lambda X: final._from_outputs(
-                before.transform(X), response.outputs, warn_of_unseen=False
+                before.transform(X), response, warn_of_unseen=False
             ),
         )
     return Bunch(
@@ -188,54 +189,32 @@ def input_sensitivity(
     )
 
 
-class _Response(NamedTuple):
-    """Outputs that are measured, by those of the network, and their Jacobian."""
-
-    outputs: Any  # of outputs (n, ...) -> (n, n_outputs)
-    jacobian: Any  # of outputs and their jacobian (n, ..., d) -> (n, n_outputs, d)
-
-
 def _response(estimator, response_method):
-    # Classifiers have logits, ordinal models one latent for all classes.
-    is_ordinal = hasattr(estimator, "predict_latent")
-    of_network = "predict_latent" if is_ordinal else "decision_function"
-    if response_method in ("auto", of_network):
-        n_outputs = estimator._network.n_outputs
-        # Of the margins of an ordinal model the first: only differences are measured.
-        return _Response(
-            lambda outputs: outputs[:, :n_outputs], lambda outputs, jacobian: jacobian
+    """Return functions of outputs, and of outputs and their Jacobian."""
+    head = estimator._head
+    name = head.response_method if response_method == "auto" else response_method
+    if name not in head.responses:
+        raise ValueError(
+            f"response_method of a {type(estimator).__name__} must be one of "
+            f"{['auto', *head.responses]}, got {response_method!r}."
         )
-    if response_method == "predict_proba":
-
-        def reported(by_class):
-            return by_class[:, 1:] if by_class.shape[1] == 2 else by_class
-
-        return _Response(
-            lambda outputs: reported(estimator._probabilities(outputs)),
-            lambda outputs, jacobian: reported(
-                estimator._probability_jacobian(outputs, jacobian)
-            ),
-        )
-    raise ValueError(
-        f"response_method of a {type(estimator).__name__} must be 'auto', "
-        f"{of_network!r} or 'predict_proba', got {response_method!r}."
-    )
+    return head.responses[name]
 
 
-def _derivatives(before, response, squash_slope):
+def _derivatives(before, response, response_jacobian, squash_slope):
     """Outputs, their Jacobian by the user's columns, and which values are squashed."""
     estimator, origin = before.estimator, before.origin
     encoder = estimator._encoder
 
     def compute(encoded, standardised):
-        outputs, jacobian = estimator._outputs_and_jacobian(
-            estimator._network, encoded, standardised
+        outputs, jacobian = outputs_and_jacobian(
+            encoder, estimator._network, encoded, standardised
         )
         jacobian = encoder.user_jacobian(
-            response.jacobian(outputs, jacobian), standardised
+            response_jacobian(outputs, jacobian), standardised
         )
-        squashed = bound_slope(standardised) < squash_slope
-        return response.outputs(outputs), jacobian, squashed
+        squashed = bound_slope(xp, standardised) < squash_slope
+        return response(outputs), jacobian, squashed
 
     outputs, given, squashed_numeric = estimator._by_batch(
         before.table, compute, with_jacobian=True

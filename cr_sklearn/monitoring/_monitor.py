@@ -9,11 +9,12 @@ import numpy as np
 from sklearn.utils import check_scalar
 
 from cr_sklearn._files import write_whole
+from cr_sklearn._unwrap import unwrap
 from cr_sklearn.monitoring._bands import bootstrap_bands, measure
 from cr_sklearn.monitoring._bins import RowBins
 from cr_sklearn.monitoring._counts import Counts, first_norm
 from cr_sklearn.monitoring._report import MonitorReport, Statistic
-from cr_sklearn.monitoring._rows import fingerprint, last_step, read_rows
+from cr_sklearn.monitoring._rows import fingerprint, read_rows
 
 _FORMAT = 1
 # A window is this many pieces, so that it takes the same memory for rows one by one.
@@ -157,7 +158,7 @@ class SensitivityMonitor:
             include_boundaries="right",
         )
         check_scalar(random_state, "random_state", Integral, min_val=0)
-        final = last_step(estimator)
+        final = unwrap(estimator).estimator
         columns, sensitivity = read_rows(estimator, X_ref)
         if columns.n_rows < min_rows:
             raise ValueError(
@@ -217,7 +218,7 @@ class SensitivityMonitor:
                 "not update. Pass one to load or from_dict."
             )
         columns, sensitivity = read_rows(self.estimator, X, sensitivity)
-        encoder = last_step(self.estimator)._encoder
+        encoder = unwrap(self.estimator).estimator._encoder
         self._take(self._bins.count(encoder, columns, sensitivity))
         return self.report()
 
@@ -328,7 +329,7 @@ class SensitivityMonitor:
                 f"its format is {found!r}."
             )
         if estimator is not None and (
-            fingerprint(last_step(estimator)) != state["fingerprint"]
+            fingerprint(unwrap(estimator).estimator) != state["fingerprint"]
         ):
             raise ValueError(
                 "The monitor was made for another model. Make a new one with "

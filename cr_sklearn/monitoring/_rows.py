@@ -3,35 +3,14 @@
 import hashlib
 
 import numpy as np
-from sklearn.pipeline import Pipeline
-from sklearn.utils.validation import check_is_fitted
 
-from cr_sklearn._base import BaseChainzRule
-
-
-def last_step(estimator):
-    """The ChainzRule estimator that is watched.
-
-    Raises
-    ------
-    TypeError
-        If it is another one.
-    """
-    final = estimator[-1] if isinstance(estimator, Pipeline) else estimator
-    if not isinstance(final, BaseChainzRule):
-        raise TypeError(
-            "A SensitivityMonitor watches ChainzRule estimators and pipelines that end "
-            f"with one, got {type(final).__name__}."
-        )
-    return final
+from cr_sklearn._unwrap import unwrap
 
 
 def read_rows(estimator, X, sensitivity=None):
     """Columns that the last step gets, and sensitivities unless they are given."""
-    final = last_step(estimator)
-    check_is_fitted(final)
-    if isinstance(estimator, Pipeline) and len(estimator) > 1:
-        X = estimator[:-1].transform(X)
+    unwrapped = unwrap(estimator)
+    final, X = unwrapped.estimator, unwrapped.transform(X)
     columns = final._read(X)
     if sensitivity is None:
         return columns, final.sensitivity(X)

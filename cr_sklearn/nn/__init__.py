@@ -1,25 +1,12 @@
-"""The torch core: polynomial layers, packed networks, derivative stream, DREG.
+"""The torch core: a network of polynomials, DREG, and losses.
 
-Pure torch; imports nothing else of the package.
+Networks are packed: every parameter has a leading axis of ``members``, independent
+networks of one shape that are trained side by side; one by default.
 """
 
-from cr_sklearn.nn._activations import ACTIVATIONS, make_activation
-from cr_sklearn.nn._dreg import STREAMS, dreg, n_tangent_dims, tangent_images
+from cr_sklearn.nn._activations import Polynomial
+from cr_sklearn.nn._dreg import dreg
 from cr_sklearn.nn._losses import CrossEntropy, CumulativeLink
-from cr_sklearn.nn._network import PackedNetwork
-from cr_sklearn.nn._poly import Polynomial
-from cr_sklearn.nn._streams import Streams
+from cr_sklearn.nn._network import ChainzRuleNetwork
 
-__all__ = [
-    "ACTIVATIONS",
-    "STREAMS",
-    "CrossEntropy",
-    "CumulativeLink",
-    "PackedNetwork",
-    "Polynomial",
-    "Streams",
-    "dreg",
-    "make_activation",
-    "n_tangent_dims",
-    "tangent_images",
-]
+__all__ = ["ChainzRuleNetwork", "CrossEntropy", "CumulativeLink", "Polynomial", "dreg"]

@@ -5,8 +5,6 @@ from torch.autograd.function import once_differentiable
 
 from cr_sklearn.nn._streams import Streams
 
-STREAMS = ("exact", "projected")
-
 
 def tangent_images(network):
     r"""Images of a basis of the input space under the maps that meet the input.
@@ -18,7 +16,7 @@ def tangent_images(network):
 
     Parameters
     ----------
-    network : PackedNetwork
+    network : ChainzRuleNetwork
 
     Returns
     -------
@@ -57,9 +55,9 @@ def dreg(network, x, signs=None):
 
     Parameters
     ----------
-    network : PackedNetwork
+    network : ChainzRuleNetwork
     x : Tensor of shape (groups, batch, d) or (batch, d)
-        See :class:`PackedNetwork`.
+        See :class:`ChainzRuleNetwork`.
     signs : Tensor of shape (groups, k, d) or None
         Sample ``i`` has the tangent ``i mod k``. ``None`` computes the norms exactly.
 
@@ -73,8 +71,8 @@ def dreg(network, x, signs=None):
     Examples
     --------
     >>> import torch
-    >>> from cr_sklearn.nn import PackedNetwork, dreg
-    >>> network = PackedNetwork(3, (4, 4), n_outputs=1, members=2)
+    >>> from cr_sklearn.nn import ChainzRuleNetwork, dreg
+    >>> network = ChainzRuleNetwork(3, (4, 4), n_outputs=1, members=2)
     >>> outputs, penalties = dreg(network, torch.ones(5, 3))
     >>> penalties.shape
     torch.Size([3, 2, 5])

@@ -7,7 +7,8 @@ from torch import nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-from cr_sklearn.nn._links import LINKS
+from cr_sklearn.formulas import _torch as xp
+from cr_sklearn.formulas._links import LINKS
 
 
 class CrossEntropy(nn.Module):
@@ -78,8 +79,8 @@ class CumulativeLink(nn.Module):
     Notes
     -----
     Shape: outputs ``(members, batch, K - 1)``, the margins ``f - theta_k`` of
-    :class:`PackedNetwork` with thresholds, falling in k; targets ``(members, batch)``
-    of ranks in ``0..K-1``; returns ``(members, batch)``.
+    :class:`ChainzRuleNetwork` with thresholds, falling in k; targets
+    ``(members, batch)`` of ranks in ``0..K-1``; returns ``(members, batch)``.
 
     Examples
     --------
@@ -115,7 +116,7 @@ class CumulativeLink(nn.Module):
         padded = F.pad(outputs, (1, 0), value=math.inf)
         padded = F.pad(padded, (0, 1), value=-math.inf)
         a, b = padded.gather(-1, ends).neg_().unbind(-1)
-        log_p, slope_a, slope_b = LINKS[self.link](a, b)
+        log_p, slope_a, slope_b = LINKS[self.link].log_interval(xp, a, b)
         slopes = torch.zeros_like(padded)
         slopes.scatter_(-1, ends, torch.stack([slope_a, slope_b], dim=-1))
         return -log_p, slopes[..., 1:-1]

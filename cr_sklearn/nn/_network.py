@@ -11,7 +11,7 @@ from cr_sklearn.nn._activations import make_activation
 from cr_sklearn.nn._thresholds import free_parameters, ordered_thresholds
 
 
-class PackedNetwork(nn.Module):
+class ChainzRuleNetwork(nn.Module):
     r"""``members`` independent networks of one shape.
 
     .. math::
@@ -36,7 +36,7 @@ class PackedNetwork(nn.Module):
     members : int, default=1
         Independent networks. Every parameter has them as its leading axis.
     activation : str, default="polynomial"
-        See :func:`~cr_sklearn.nn.make_activation`.
+        See :func:`~cr_sklearn.nn._activations.make_activation`.
     degree : int, default=3
         Degree of the polynomials.
     dropout : float, default=0.0
@@ -66,8 +66,8 @@ class PackedNetwork(nn.Module):
     Examples
     --------
     >>> import torch
-    >>> from cr_sklearn.nn import PackedNetwork
-    >>> network = PackedNetwork(3, (8,), n_outputs=1, members=2)
+    >>> from cr_sklearn.nn import ChainzRuleNetwork
+    >>> network = ChainzRuleNetwork(3, (8,), n_outputs=1, members=2)
     >>> network(torch.ones(5, 3)).shape
     torch.Size([2, 5, 1])
     """

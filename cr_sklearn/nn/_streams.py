@@ -27,7 +27,7 @@ class Streams:
 
     Parameters
     ----------
-    network : PackedNetwork
+    network : ChainzRuleNetwork
         Its parameters may be changed in place, but not be replaced.
     """
 
@@ -79,7 +79,7 @@ class Streams:
             z = z + self._biases[layer]
             both = z.new_empty(len(z), batch * (1 + n_tangents), z.shape[2])
             value, image = _split(both, batch, n_tangents)
-            slope, curve = activation.value_and_slope(z, value, self._terms[layer])
+            slope, curve = activation.value_and_slopes(z, value, self._terms[layer])
             if masks is not None:
                 value *= masks[layer]
                 slope = slope * masks[layer]
@@ -146,7 +146,7 @@ class Streams:
                 grad_image *= slope.unsqueeze(2)
                 if masks is not None:
                     grad_slope *= masks[layer]
-            if self._activations[layer].learned:
+            if self._terms[layer] is not None:
                 grad_coefficients.append(
                     self._activations[layer].coefficient_grad(z, masked, grad_slope)
                 )

@@ -14,7 +14,7 @@ _N_TANGENTS = 16
 _ROWS_IN_ORDER = 2**17
 
 
-class Rows(NamedTuple):
+class EncodedRows(NamedTuple):
     """Tensors of the training or validation rows.
 
     ``x`` (n, d) encoded inputs, as a tensor or as
@@ -42,7 +42,9 @@ class Rows(NamedTuple):
         """Return these rows and others; only these where they are no tensor."""
         if not isinstance(self.x, torch.Tensor):
             return self
-        return Rows(*(torch.cat(both) for both in zip(self, others, strict=True)))
+        return EncodedRows(
+            *(torch.cat(both) for both in zip(self, others, strict=True))
+        )
 
 
 class Batch(NamedTuple):
@@ -93,7 +95,7 @@ class PackedBatches:
 
     Parameters
     ----------
-    rows : Rows
+    rows : EncodedRows
     batch_size : int
         Rows per batch, at most.
     members : int

@@ -21,8 +21,6 @@ class FitProgress:
     ----------
     estimator : estimator instance
         The estimator being fitted, inside a method with ``with_callbacks``.
-    max_iter : int
-        Number of epochs announced.
     fitted_attributes : callable
         Returns the attributes, as a dict, that turn a copy of the estimator into one
         fitted up to the moment of the call. Called only by callbacks that ask.
@@ -30,7 +28,7 @@ class FitProgress:
         The user's training data, handed on to the callbacks.
     """
 
-    def __init__(self, estimator, max_iter, fitted_attributes, X, y, sample_weight):
+    def __init__(self, estimator, fitted_attributes, X, y, sample_weight):
         self._hook_arguments = {
             "estimator": estimator,
             "X": X,
@@ -40,9 +38,13 @@ class FitProgress:
             ),
             "reconstruction_attributes": fitted_attributes,
         }
+        self._estimator = estimator
         self._fit = self._epoch = None
-        if getattr(estimator, "_skl_callbacks", None):
-            self._fit = estimator._init_callback_context(max_subtasks=max_iter)
+
+    def begin(self, n_epochs):
+        """Announce a fit of so many epochs."""
+        if getattr(self._estimator, "_skl_callbacks", None):
+            self._fit = self._estimator._init_callback_context(max_subtasks=n_epochs)
             self._fit.call_on_fit_task_begin(**self._hook_arguments)
 
     def begin_epoch(self):

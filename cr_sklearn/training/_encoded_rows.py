@@ -4,40 +4,40 @@ import numpy as np
 import torch
 
 from cr_sklearn.encoding._columns import ArrayColumns
-from cr_sklearn.encoding._encoder import BOUND, FAR_OUT
-from cr_sklearn.encoding._piecewise import RISE
-from cr_sklearn.training._batches import Rows
+from cr_sklearn.formulas import _torch as xp
+from cr_sklearn.formulas._encodings import FAR_OUT, bound, ramp
+from cr_sklearn.training._batches import EncodedRows
 
-# Encoded tables up to this size are kept: 16 million numbers in float32.
-_MAX_BYTES = 2**26
 # Rows that are encoded at a time.
 _ROWS_AT_ONCE = 2048
 
 
-def encoded_rows(encoder, part, like):
-    """Rows of a table as tensors like another, moved once.
+def encode_rows(encoder, rows, like, max_bytes=2**26):
+    """Encode rows as tensors like another, moved once.
 
     Parameters
     ----------
     encoder : TabularEncoder
         Fitted on these rows.
-    part : TrainingPart
+    rows : TrainingRows
     like : Tensor
         Of the dtype and on the device of the result.
+    max_bytes : int, default=2**26
+        Encoded tables up to this size are kept.
 
     Returns
     -------
-    Rows
+    EncodedRows
     """
-    n_rows = len(part.target)
-    if n_rows * encoder.n_encoded_ * like.element_size() > _MAX_BYTES:
-        x = TableInputs(encoder, part.columns, like)
+    n_rows = len(rows.target)
+    if n_rows * encoder.n_encoded_ * like.element_size() > max_bytes:
+        x = TableInputs(encoder, rows.columns, like)
     else:
         x = torch.empty((n_rows, encoder.n_encoded_), dtype=like.dtype)
-        for rows, encoded in _encoded_batches(encoder, part.columns):
-            x[rows] = torch.from_numpy(encoded)
+        for some, encoded in _encoded_batches(encoder, rows.columns):
+            x[some] = torch.from_numpy(encoded)
         x = x.to(like.device)
-    return Rows.from_arrays(x, part.target, part.weight, like=like)
+    return EncodedRows.from_arrays(x, rows.target, rows.weight, like=like)
 
 
 class TableInputs:
@@ -73,10 +73,10 @@ class TableInputs:
         mean = encoder.indicator_mean_
         indicators = torch.empty((columns.n_rows, len(mean)), dtype=torch.uint8)
         if len(mean):
-            own = slice(len(encoder.center_), encoder.n_standardised)
+            columns_of = slice(len(encoder.center_), encoder.n_standardised)
             for rows, encoded in _encoded_batches(encoder, columns):
-                values = np.rint(encoded[:, own] + mean).astype(np.uint8)
-                values[encoded[:, own] == 0.0] = 2
+                values = np.rint(encoded[:, columns_of] + mean).astype(np.uint8)
+                values[encoded[:, columns_of] == 0.0] = 2
                 indicators[rows] = torch.from_numpy(values)
         self._indicators = indicators.to(place)
         self._is_complete = not (indicators == 2).any()
@@ -93,22 +93,20 @@ class TableInputs:
 
     def _encode(self, dim, index, out):
         numeric = self._numeric.index_select(dim, index).double()
-        values = numeric.sub_(self._center).div_(self._scale).clamp_(-FAR_OUT, FAR_OUT)
-        n_numeric, start = values.shape[1], self.shape[1] - self._n_ramps
+        v = numeric.sub_(self._center).div_(self._scale).clamp_(-FAR_OUT, FAR_OUT)
+        n_numeric, start = v.shape[1], self.shape[1] - self._n_ramps
         if self._n_ramps:
-            given = values.index_select(1, self._columns).unsqueeze(2)
-            ramps = torch.addcmul(self._offset, given, self._slope).clamp_(0.0, RISE)
-            ramps = ramps.sub_(self._ramp_mean).nan_to_num_().flatten(1)
-            if self._own is not None:
-                ramps = ramps.index_select(1, self._own)
+            by_ramp = v.index_select(1, self._columns).unsqueeze(2)
+            ramps = ramp(xp, by_ramp, self._offset, self._slope, self._ramp_mean)
+            ramps = ramps.nan_to_num_().flatten(1)
+            if self._filled is not None:
+                ramps = ramps.index_select(1, self._filled)
             out[:, start:] = ramps
         indicators = self._indicators.index_select(dim, index).to(self.dtype)
         torch.sub(indicators, self._indicator_mean, out=out[:, n_numeric:start])
         if not self._is_complete:
             out[:, n_numeric:start].masked_fill_(indicators == 2.0, 0.0)
-        # Clipped values have a square.
-        values.div_((values / BOUND).square_().add_(1.0).sqrt_())
-        out[:, :n_numeric] = values.nan_to_num_()
+        out[:, :n_numeric] = bound(xp, v).nan_to_num_()
 
     def _fit_ramps(self, ramps, constant):
         """Ramps as (columns, most ramps of a column): all of a column's at once."""
@@ -118,19 +116,17 @@ class TableInputs:
             return
         there = np.arange(counts.max()) < counts[:, None]
         self._columns = torch.as_tensor(columns, device=self._place)
-        self._own = None
+        self._filled = None
         if not there.all():
-            self._own = torch.as_tensor(np.flatnonzero(there), device=self._place)
+            self._filled = torch.as_tensor(np.flatnonzero(there), device=self._place)
 
         def spread(values):
             matrix = np.zeros(there.shape)
             matrix[there] = values
             return constant(matrix)
 
-        slope = RISE / (ramps.upper_ - ramps.lower_)
-        self._slope = spread(slope)
-        self._offset = spread(-ramps.lower_ * slope)
-        self._ramp_mean = spread(RISE * ramps.mean_)
+        self._slope, self._offset = spread(ramps.slope_), spread(ramps.offset_)
+        self._ramp_mean = spread(ramps.mean_)
 
 
 def _numeric_tensor(columns, features):

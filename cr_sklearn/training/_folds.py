@@ -22,23 +22,19 @@ class InnerFold(NamedTuple):
     held_out: np.ndarray
 
 
-def inner_folds(cv, target, original, labels, random_state):
-    """Stratified folds, or None where the classes are too small for them.
+def inner_folds(cv, head, rows, random_state):
+    """Make stratified folds, or None where the classes are too small for them.
 
     Copies of a row stay together. The row of a class that has no other trains in every
     fold and is never held out.
 
     Parameters
     ----------
-    cv : int or None
-        Folds; None gives 5, or 3 below 50 rows, or none at all below 15 or if a class
-        has fewer than 3.
-    target : ndarray of shape (n,)
-        Codes of the classes.
-    original : ndarray of int of shape (n,)
-        From :func:`~cr_sklearn.training._copies.original_rows`.
-    labels : ndarray of shape (n_classes,)
-        The user's names of the classes, for the warning.
+    cv : int, "auto" or None
+        Folds. "auto" gives 5, or 3 below 50 rows, or none at all below 15 or if a class
+        has fewer than 3; None gives 5.
+    head : Head
+    rows : TrainingRows
     random_state : int
 
     Returns
@@ -48,15 +44,18 @@ def inner_folds(cv, target, original, labels, random_state):
     Raises
     ------
     ValueError
-        If a given cv is more than the rows of any class.
+        If there are more folds than rows of any class, and ``cv`` is not "auto".
     """
-    _, first, original = np.unique(original, return_index=True, return_inverse=True)
-    target = target[first]
-    counts = np.bincount(target, minlength=len(labels))
-    if cv is None:
+    _, first, original = np.unique(
+        rows.original, return_index=True, return_inverse=True
+    )
+    target = head.strata(rows.target)[first]
+    counts = np.bincount(target)
+    if cv == "auto":
         cv = _n_folds(counts)
-    if cv is None:
-        return None
+        if cv is None:
+            return None
+    cv = _N_FOLDS if cv is None else cv
     if counts.max() < cv:
         raise ValueError(
             f"cv={cv} is more than the rows of any class, at most {counts.max()}. "
@@ -65,7 +64,8 @@ def inner_folds(cv, target, original, labels, random_state):
     single = counts == 1
     if single.any():
         warnings.warn(
-            f"The classes {labels[single].tolist()} have a single row. It trains in "
+            f"The classes {head.decode(np.flatnonzero(single)).tolist()} have a single "
+            "row. It trains in "
             "every inner fold, and how well such a class is predicted can't be known.",
             UserWarning,
             stacklevel=2,
@@ -99,20 +99,16 @@ def _n_folds(counts):
     return None
 
 
-def given_folds(cv, X, y, groups, kept, n_given, random_state):
-    """Folds of the user's groups, splitter or pairs of positions.
+def given_folds(cv, head, rows, random_state):
+    """Make folds of the user's groups, splitter or pairs of positions.
 
     Parameters
     ----------
-    cv : int, None, splitter or iterable of (ndarray, ndarray)
-        An int or None (5) needs ``groups``. Positions are those of the rows given to
-        ``fit``.
-    X, y, groups : array-likes of n rows
-        The rows that train, as the user gave them.
-    kept : ndarray of shape (n,)
-        Their positions among the rows given to ``fit``.
-    n_given : int
-        How many these are.
+    cv : int, "auto", None, splitter or iterable of (ndarray, ndarray)
+        An int, "auto" (5) or None (5) needs groups. Positions are those of the rows
+        given to ``fit``.
+    head : Head
+    rows : TrainingRows
     random_state : int
 
     Returns
@@ -130,22 +126,24 @@ def given_folds(cv, X, y, groups, kept, n_given, random_state):
             f"cv={cv!r} can be read only once, but every fit needs it. Give "
             "cv=list(...) of it."
         )
-    if cv is None or isinstance(cv, Integral):
-        cv = StratifiedGroupKFold(
-            cv or _N_FOLDS, shuffle=True, random_state=random_state
-        )
+    n_rows, y = len(rows.target), head.decode(rows.target)
+    if cv is None or isinstance(cv, (Integral, str)):
+        y = head.strata(rows.target)
+        n_folds = cv if isinstance(cv, Integral) else _N_FOLDS
+        cv = StratifiedGroupKFold(n_folds, shuffle=True, random_state=random_state)
     if hasattr(cv, "split"):
-        position, pairs = np.arange(len(kept)), cv.split(X, y, groups)
+        position = np.arange(n_rows)
+        pairs = cv.split(rows.columns.native, y, rows.groups)
     else:
-        position, pairs = np.full(n_given, -1), cv
-        position[kept] = np.arange(len(kept))
+        position, pairs = np.full(rows.n_given, -1), cv
+        position[rows.position] = np.arange(n_rows)
     folds = [
         InnerFold(*(_positions(part, position) for part in pair)) for pair in pairs
     ]
     if not folds:
         raise ValueError(f"cv={cv!r} gives no inner fold.")
     for number, fold in enumerate(folds):
-        _check_fold(number, fold, y, kept)
+        _check_fold(number, fold, head, rows)
     return folds
 
 
@@ -169,7 +167,7 @@ def _positions(part, position):
     return position[part][position[part] >= 0]
 
 
-def _check_fold(number, fold, y, kept):
+def _check_fold(number, fold, head, rows):
     where = f"Inner fold {number}"
     advice = "Give another cv, other groups or a number as dreg_strength."
     for name, part in zip(("trains on", "holds out"), fold, strict=True):
@@ -179,10 +177,9 @@ def _check_fold(number, fold, y, kept):
     if both.size:
         raise ValueError(
             f"{where} has {both.size} rows both in training and held out, the first "
-            f"is row {kept[both[0]]}: its score would not be out of fold. {advice}"
+            f"is row {rows.position[both[0]]}: its score would not be out of fold. "
+            f"{advice}"
         )
-    absent = np.setdiff1d(y, y[fold.training])
-    if absent.size:
-        raise ValueError(
-            f"{where} trains on no row of the classes {absent.tolist()}. {advice}"
-        )
+    fault = head.check_fold(rows.target[fold.training])
+    if fault:
+        raise ValueError(f"{where} {fault}. {advice}")

@@ -1,13 +1,14 @@
-"""The private skorch net: (network, rows, settings) -> trained weights and history."""
+"""The loop over epochs and batches: a private skorch net."""
 
 import math
-from contextlib import ExitStack, contextmanager
 
 import numpy as np
 import torch
 from skorch import NeuralNet
 
-from cr_sklearn.nn import PackedNetwork, Streams, tangent_images
+from cr_sklearn.nn import ChainzRuleNetwork
+from cr_sklearn.nn._dreg import tangent_images
+from cr_sklearn.nn._streams import Streams
 from cr_sklearn.training._batches import PackedBatches, member_generators
 from cr_sklearn.training._optimizer import FlatAdamW
 from cr_sklearn.training._progress import TrainingProgress
@@ -24,55 +25,6 @@ _WIDE, _WIDE_POWER = 128, 1.5
 _LEAST_FACTOR = 1 / 16
 
 
-@contextmanager
-def own_settings(device, is_forked=False):
-    """Train as torch does by default, whatever its caller has set.
-
-    Parameters
-    ----------
-    device : str
-        On which the networks train.
-    is_forked : bool, default=False
-        Whether this process is a copy of another, made by fork.
-    """
-    n_threads = torch.get_num_threads()
-    with ExitStack() as stack:
-        stack.enter_context(torch.inference_mode(False))
-        stack.enter_context(torch.enable_grad())
-        if torch.empty(0).device.type != "cpu":
-            # Only then: under it each of torch's operations takes longer.
-            stack.enter_context(torch.device("cpu"))
-        for kind in {"cpu", str(device).partition(":")[0]} & {"cpu", "cuda"}:
-            if torch.is_autocast_enabled(kind):
-                stack.enter_context(torch.autocast(kind, enabled=False))
-        if is_forked:
-            # The threads of the process before did not come along: to wait for them
-            # would be for ever.
-            torch.set_num_threads(1)
-            stack.callback(torch.set_num_threads, n_threads)
-        yield
-
-
-def check_device(device, dtype="auto"):
-    """Return the torch device of that name.
-
-    Raises
-    ------
-    ValueError
-        If torch does not know it, if it is not there, or has not this dtype.
-    """
-    try:
-        place = torch.empty(0, device=device).device
-        if dtype != "auto":
-            torch.empty(0, device=place, dtype=getattr(torch, dtype))
-        return place
-    except (RuntimeError, AssertionError, NotImplementedError, TypeError) as error:
-        raise ValueError(
-            f"device={device!r} can't be used here with dtype={dtype!r}: {error}. "
-            "device='cpu' always can."
-        ) from error
-
-
 def initial_network(
     n_features, hidden_layer_sizes, n_outputs, *, seeds, dtype, device, **architecture
 ):
@@ -81,12 +33,12 @@ def initial_network(
     Parameters
     ----------
     n_features, hidden_layer_sizes, n_outputs, **architecture
-        See :class:`~cr_sklearn.nn.PackedNetwork`.
+        See :class:`~cr_sklearn.nn.ChainzRuleNetwork`.
     seeds : sequence of int
     dtype : {"float32", "float64"}
     device : torch.device
     """
-    network = PackedNetwork(
+    network = ChainzRuleNetwork(
         n_features, hidden_layer_sizes, n_outputs, members=len(seeds), **architecture
     )
     # Drawn on the CPU in float64, so that a seed means the same everywhere.
@@ -110,7 +62,7 @@ def train(
 
     Parameters
     ----------
-    network : PackedNetwork
+    network : ChainzRuleNetwork
         On its device, in its dtype, with its initial weights.
     criterion : Module
         Data loss per member and sample, such as :class:`cr_sklearn.nn.CrossEntropy`.
@@ -151,7 +103,9 @@ def train(
     network.dropout_generators = member_generators(
         seeds, "dropout", settings.first_epoch
     )
-    net = _PackedNet(network, criterion, settings, validation_rows, penalised)
+    net = (settings.net or PackedNet)(
+        network, criterion, settings, validation_rows, penalised
+    )
     best = BestWeights(settings, validated=validation_rows is not None)
     net.callbacks = [
         ("best", best),
@@ -207,13 +161,13 @@ def check_outputs(network, rows, settings):
         raise diverged(settings, settings.done + settings.max_iter)
 
 
-class _PackedNet(NeuralNet):
+class PackedNet(NeuralNet):
     """skorch's loop over packed members.
 
     NOTE[DIFF] to skorch: batches are tensor slices instead of a DataLoader, the loss
     is read and callbacks are told once per epoch instead of once per step, and the
     module's forward and backward passes are those of
-    :class:`~cr_sklearn.nn.Streams`.
+    :class:`~cr_sklearn.nn._streams.Streams`.
     """
 
     def __init__(self, module, criterion, settings, validation_rows, penalised):

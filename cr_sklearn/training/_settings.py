@@ -5,6 +5,90 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+_MIN_AUTO_BATCH, _MAX_AUTO_BATCH = 48, 1024
+_AUTO_STEPS_PER_EPOCH = 24
+_AUTO_EPOCHS = 20
+# Few rows make few steps in an epoch.
+_SMALL_AUTO_EPOCHS, _SMALL_ROWS = 40, 256
+# Of all rows and networks that train side by side.
+_MAX_EXACT_TANGENTS = 2**15
+
+
+class Halving(NamedTuple):
+    """When candidates that do badly stop: one round of successive halving.
+
+    Attributes
+    ----------
+    share : float, default=0.4
+        Of the epochs, after which they stop; 0 lets all go on.
+    n_kept : int, default=2
+        Candidates with hidden layers that go on.
+    """
+
+    share: float = 0.4
+    n_kept: int = 2
+
+
+class TrainingOptions(NamedTuple):
+    """What experiments vary and users need not.
+
+    An estimator has them as its class attribute ``_options``.
+
+    Attributes
+    ----------
+    weight_decay : float, default=0
+        Decoupled weight decay of AdamW, for weights only.
+    dropout : float, default=0
+        Probability of dropping a hidden unit in a training step.
+    dreg_stream : {"auto", "exact", "projected"}, default="auto"
+        How the penalty is evaluated. "auto" is exact if one batch holds all rows and
+        the networks carry at most 32,768 tangents in all.
+    linear_candidates : bool, default=True
+        Whether ``dreg_strength="auto"`` has networks without hidden layers.
+    halving : Halving
+    max_encoded_bytes : int, default=2**26
+        Encoded tables up to this size are kept; larger ones are encoded batch by batch.
+    net : type or None, default=None
+        Subclass of :class:`~cr_sklearn.training._loop.PackedNet` that trains.
+    """
+
+    weight_decay: float = 0.0
+    dropout: float = 0.0
+    dreg_stream: str = "auto"
+    linear_candidates: bool = True
+    halving: Halving = Halving()
+    max_encoded_bytes: int = 2**26
+    net: Any = None
+
+
+def n_rows_per_batch(batch_size, n_rows):
+    """Return rows per step, for the ``batch_size`` of an estimator."""
+    if batch_size == "auto":
+        batch_size = n_rows // _AUTO_STEPS_PER_EPOCH
+        batch_size = min(max(batch_size, _MIN_AUTO_BATCH), _MAX_AUTO_BATCH)
+    return min(batch_size, n_rows)
+
+
+def n_epochs(max_iter, n_rows):
+    """Return the epochs, for the ``max_iter`` of an estimator."""
+    if max_iter == "auto":
+        return _SMALL_AUTO_EPOCHS if n_rows <= _SMALL_ROWS else _AUTO_EPOCHS
+    return max_iter
+
+
+def exact_or_projected(dreg_stream, network, batch_size, n_rows):
+    """Return how the penalty of a network is evaluated."""
+    from cr_sklearn.nn._dreg import n_tangent_dims
+
+    if dreg_stream != "auto":
+        return dreg_stream
+    n_tangents = network.members * batch_size * n_tangent_dims(network)
+    # A linear network has the same Jacobian everywhere.
+    is_exact = not network.activations or (
+        batch_size == n_rows and n_tangents <= _MAX_EXACT_TANGENTS
+    )
+    return "exact" if is_exact else "projected"
+
 
 @dataclass(frozen=True)
 class TrainingSettings:
@@ -36,6 +120,8 @@ class TrainingSettings:
         by ``tol`` for so many epochs.
     verbose : int
         0 is silent, 1 shows a progress bar, 2 and more a line per epoch as well.
+    net : type or None
+        See :class:`TrainingOptions`.
     """
 
     max_iter: int
@@ -51,6 +137,7 @@ class TrainingSettings:
     tol: float = 1e-4
     n_iter_no_change: int = 10
     verbose: int = 0
+    net: Any = None
 
     @property
     def n_epochs(self):
@@ -82,8 +169,8 @@ class RowGroups(NamedTuple):
         """Groups of these sets of rows, a sequence of ndarray."""
         counts = np.array([len(rows) for rows in sets])
         filled = np.zeros((len(sets), counts.max()), dtype=np.int32)
-        for own, rows in zip(filled, sets, strict=True):
-            own[: len(rows)] = rows
+        for group, rows in zip(filled, sets, strict=True):
+            group[: len(rows)] = rows
         return cls(seeds, filled, counts)
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from cr_sklearn.inference._network import FittedNetwork
+from cr_sklearn.inference._fitted_network import FittedNetwork
 
 
 def dump(network, activation):
@@ -13,7 +13,7 @@ def dump(network, activation):
 
     Parameters
     ----------
-    network : PackedNetwork
+    network : ChainzRuleNetwork
     activation : str
     """
     return FittedNetwork(

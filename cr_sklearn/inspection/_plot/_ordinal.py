@@ -2,8 +2,9 @@
 
 import numpy as np
 
+from cr_sklearn._unwrap import unwrap
+from cr_sklearn.formulas import _numpy as xp
 from cr_sklearn.heads._cumulative import class_probabilities
-from cr_sklearn.inspection._layers import check_is_ours
 from cr_sklearn.inspection._plot._axes import GREY, several_axes
 
 _N_BINS, _N_POINTS = 60, 401
@@ -77,7 +78,8 @@ class OrdinalDisplay:
         ValueError
             If y has another length than X or labels that the estimator does not know.
         """
-        check_is_ours(estimator)
+        unwrapped = unwrap(estimator)
+        estimator, X = unwrapped.estimator, unwrapped.transform(X)
         if not hasattr(estimator, "predict_latent"):
             raise TypeError(
                 "estimator must be a ChainzRuleOrdinalRegressor, which has a latent, "
@@ -88,7 +90,7 @@ class OrdinalDisplay:
             estimator.predict_latent(X),
             thresholds=estimator.thresholds_,
             categories=estimator.categories_,
-            link=estimator._link,
+            link=estimator._head.link,
             ax=ax,
         )
 
@@ -178,7 +180,7 @@ class OrdinalDisplay:
         low, high = low - 0.05 * (high - low), high + 0.05 * (high - low)
         self._draw_rows(axes[0], np.linspace(low, high, _N_BINS + 1), colours)
         at = np.linspace(low, high, _N_POINTS)
-        shares = class_probabilities(self.link, at[:, None] - self.thresholds)
+        shares = class_probabilities(xp, self.link, at[:, None] - self.thresholds)
         for share, label, colour in zip(
             shares.T, self.categories, colours, strict=True
         ):

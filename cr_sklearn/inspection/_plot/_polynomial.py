@@ -4,7 +4,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cr_sklearn.inspection._layers import check_is_ours, hidden_layers, members_of
+from cr_sklearn._unwrap import unwrap
+from cr_sklearn.formulas import _numpy as xp
+from cr_sklearn.inspection._layers import hidden_layers, members_of
 from cr_sklearn.inspection._plot._axes import (
     GREY,
     LIGHT_GREY,
@@ -94,7 +96,8 @@ class PolynomialDisplay:
         ValueError
             If it has no hidden layer that reaches the output.
         """
-        check_is_ours(estimator)
+        unwrapped = unwrap(estimator)
+        estimator, X = unwrapped.estimator, unwrapped.transform(X)
         return cls(_unit_curves(estimator, X)).plot(ax, n_units=n_units)
 
     def plot(self, ax=None, *, n_units=6):
@@ -173,7 +176,7 @@ def _member_curves(member, encoded):
         low, high = np.quantile(layer.pre_activations, [_OUTER, 1.0 - _OUTER], axis=0)
         z = np.linspace(low, high, _N_POINTS)
         middle = np.median(layer.pre_activations, axis=0)
-        value = activation(z, False)[0] - activation(middle, False)[0]
+        value = activation(xp, z, 0)[0] - activation(xp, middle, 0)[0]
         curves.append(
             UnitCurves(
                 (z - middle).T,

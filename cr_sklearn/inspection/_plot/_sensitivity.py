@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from cr_sklearn._unwrap import unwrap
 from cr_sklearn.inspection._plot._axes import BLUE, GREY, RED, one_axes
 from cr_sklearn.inspection._sensitivity import input_sensitivity
 
@@ -79,8 +80,8 @@ class SensitivityDisplay:
         result = input_sensitivity(
             estimator, X, response_method=response_method, reference=reference
         )
-        name = _response_name(estimator, response_method)
-        return cls(result, response_name=name).plot(
+        head = unwrap(estimator).estimator._head
+        return cls(result, response_name=head.response_name(response_method)).plot(
             ax, kind=kind, max_features=max_features
         )
 
@@ -204,15 +205,3 @@ def _swarm_offsets(values):
     side = np.where(rank % 2 == 1, 1.0, -1.0) * np.ceil(rank / 2)
     offsets[given] = 0.8 * side / max(counts.max(), 12)
     return offsets
-
-
-def _response_name(estimator, response_method):
-    final = estimator[-1] if hasattr(estimator, "steps") else estimator
-    labels = final.classes_
-    if response_method == "predict_proba":
-        if len(labels) == 2:
-            return f"probability of {labels[1]}"
-        return "probabilities"
-    if hasattr(final, "predict_latent"):
-        return "latent"
-    return f"log-odds of {labels[1]}" if len(labels) == 2 else "logits"

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from cr_sklearn.inference._network import tail_ratio
-from cr_sklearn.inspection._layers import check_is_ours
+from cr_sklearn._unwrap import unwrap
+from cr_sklearn.inference._tail_ratio import tail_ratio
 from cr_sklearn.inspection._plot._axes import PALETTE, one_axes
 
 
@@ -64,7 +64,8 @@ class TailRatioDisplay:
         TypeError
             If the estimator is none of ours.
         """
-        check_is_ours(estimator)
+        unwrapped = unwrap(estimator)
+        estimator, X = unwrapped.estimator, unwrapped.transform(X)
         return cls.from_predictions(estimator.sensitivity(X), name=name, ax=ax)
 
     @classmethod

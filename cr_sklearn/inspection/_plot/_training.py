@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from cr_sklearn.inspection._layers import check_is_ours
+from cr_sklearn._unwrap import unwrap
 from cr_sklearn.inspection._plot._axes import BLUE, GREY, RED, several_axes
 
 
@@ -77,7 +77,7 @@ class TrainingDisplay:
         ValueError
             If the recorder was not part of a fit.
         """
-        check_is_ours(estimator)
+        estimator = unwrap(estimator).estimator
         if recorder is not None and not hasattr(recorder, "tail_ratio_curve_"):
             raise ValueError(
                 "The recorder has recorded nothing. Fit with "
@@ -212,7 +212,7 @@ class DregPathDisplay:
         ValueError
             If it was fitted without inner folds.
         """
-        check_is_ours(estimator)
+        estimator = unwrap(estimator).estimator
         if not hasattr(estimator, "dreg_path_"):
             raise ValueError(
                 "The estimator has no dreg_path_: it was fitted without inner folds. "

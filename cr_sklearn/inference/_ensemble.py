@@ -1,125 +1,16 @@
-"""Fitted networks in NumPy: outputs and exact Jacobians without torch."""
+"""The function of an ensemble in NumPy: outputs and exact Jacobians."""
 
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import erf, expit
+
+from cr_sklearn.formulas import _numpy as xp
 
 # So many numbers stay in cache from one operation to the next.
 _IN_CACHE = 2**16
 
 
-class FittedNetwork(NamedTuple):
-    """Weights of a trained :class:`~cr_sklearn.nn.PackedNetwork`.
-
-    Attributes
-    ----------
-    coefs : list of ndarray of shape (members, n_in, n_out)
-        Of each layer, the output's last; empty for a linear model.
-    intercepts : list of ndarray of shape (members, n_out)
-        With thresholds the last is (members, K - 1), and so are then the outputs.
-    skip_coef : ndarray of shape (members, n_features, n_outputs)
-        Direct linear map from input to output.
-    polynomial_coefs : list of ndarray of shape (members, degree, n_units)
-        Of each hidden layer; empty for other activations.
-    activation : str
-    member_weights : ndarray of shape (members,)
-        Weights of the members in the sum that is the ensemble's output.
-    """
-
-    coefs: list
-    intercepts: list
-    skip_coef: np.ndarray
-    polynomial_coefs: list
-    activation: str
-    member_weights: np.ndarray
-
-    def take(self, members):
-        """Return a part of the members, with weights as they are.
-
-        Parameters
-        ----------
-        members : ndarray of int
-        """
-        return FittedNetwork(
-            [coef[members] for coef in self.coefs],
-            [intercept[members] for intercept in self.intercepts],
-            self.skip_coef[members],
-            [coefs[members] for coefs in self.polynomial_coefs],
-            self.activation,
-            self.member_weights[members],
-        )
-
-    def activation_functions(self):
-        """Return the activation of each hidden layer.
-
-        Returns
-        -------
-        list of callable
-            ``(z, with_slope) -> (value, slope or None)`` of arrays whose last axis is
-            the units of all members side by side.
-        """
-        if self.activation == "polynomial":
-            return [Polynomial(_side_by_side(coefs)) for coefs in self.polynomial_coefs]
-        return [FIXED_ACTIVATIONS[self.activation]] * max(0, len(self.coefs) - 1)
-
-    @classmethod
-    def merge(cls, parts, positions, member_weights):
-        """Bring the members of several networks into one.
-
-        Parameters
-        ----------
-        parts : list of FittedNetwork
-            The last has the shape of the result. Others may be linear: they get the
-            same hidden layers with zeros, where no gradient will reach them.
-        positions : list of ndarray of int
-            Of each part's members in the result.
-        member_weights : ndarray of shape (members,)
-        """
-        *others, last = parts
-        shaped = [*(part._with_layers_like(last) for part in others), last]
-
-        def joined(name):
-            lists = zip(*(getattr(part, name) for part in shaped), strict=True)
-            return [np.concatenate(arrays) for arrays in lists]
-
-        network = cls(
-            joined("coefs"),
-            joined("intercepts"),
-            np.concatenate([part.skip_coef for part in shaped]),
-            joined("polynomial_coefs"),
-            last.activation,
-            np.concatenate([part.member_weights for part in shaped]),
-        )
-        network = network.take(np.argsort(np.concatenate(positions)))
-        return network._replace(member_weights=member_weights)
-
-    def _with_layers_like(self, other):
-        if self.coefs:
-            return self
-
-        def zeros(arrays):
-            return [
-                np.zeros((len(self.skip_coef), *array.shape[1:])) for array in arrays
-            ]
-
-        return self._replace(
-            coefs=zeros(other.coefs),
-            intercepts=[*zeros(other.intercepts[:-1]), self.intercepts[-1]],
-            polynomial_coefs=zeros(other.polynomial_coefs),
-        )
-
-    def folded(self):
-        """Return the function of the network, ready to be evaluated.
-
-        Returns
-        -------
-        FoldedNetwork
-        """
-        return FoldedNetwork(self)
-
-
-class Fold(NamedTuple):
+class LinearParts(NamedTuple):
     """Sums of what is linear in a network's members, by their weights.
 
     Attributes
@@ -142,7 +33,7 @@ class Fold(NamedTuple):
         return outputs
 
 
-class FoldedNetwork:
+class EnsembleFunction:
     r"""The weighted sum of a network's members, as one function.
 
     .. math:: f(x) = A^T x + c + \sum_m w_m V_m^T h_m(x)
@@ -168,7 +59,7 @@ class FoldedNetwork:
         a linear function.
     intercepts : list of ndarray of shape (units,)
     activations : list
-        Callables ``(z, with_slope) -> value, slope``.
+        Callables ``(xp, z, n_derivatives) -> tuple``.
     """
 
     def __init__(self, members):
@@ -197,18 +88,18 @@ class FoldedNetwork:
         deep = slice(self._n_deep)
         members = self.members
         first, *others = members.coefs[:-1]
-        self.coefs = [_side_by_side(first[deep]), *(coef[deep] for coef in others)]
+        self.coefs = [side_by_side(first[deep]), *(coef[deep] for coef in others)]
         self.intercepts = [own[deep].reshape(-1) for own in members.intercepts[:-1]]
         self.activations = members._replace(
             polynomial_coefs=[own[deep] for own in members.polynomial_coefs]
         ).activation_functions()
 
-    def fold(self):
+    def linear_parts(self):
         """Sum up what is linear in the members.
 
         Returns
         -------
-        Fold
+        LinearParts
         """
         members, n_deep = self.members, self._n_deep
         weights, head = members.member_weights, None
@@ -222,7 +113,7 @@ class FoldedNetwork:
                 head = head.reshape(-1, self.n_outputs)
         skip = members.skip_coef
         linear = weights @ skip.reshape(len(skip), -1)
-        return Fold(
+        return LinearParts(
             linear.reshape(skip.shape[1:]), weights @ members.intercepts[-1], head
         )
 
@@ -237,9 +128,9 @@ class FoldedNetwork:
         -------
         ndarray of shape (n, n_outputs)
         """
-        fold = self.fold()
+        parts = self.linear_parts()
         h, _ = self._hidden(x, with_slopes=False)
-        return fold.read_out(x, h)
+        return parts.read_out(x, h)
 
     def outputs_and_jacobian(self, x):
         """Value and exact Jacobian, in reverse mode.
@@ -253,14 +144,14 @@ class FoldedNetwork:
         outputs : ndarray of shape (n, n_outputs)
         jacobian : ndarray of shape (n, n_outputs, n_inputs)
         """
-        fold = self.fold()
+        parts = self.linear_parts()
         h, slopes = self._hidden(x, with_slopes=True)
         if slopes:
-            jacobian = self._walk_back(fold.head, slopes)
+            jacobian = self._walk_back(parts.head, slopes)
         else:
             jacobian = np.zeros((len(x), self.n_outputs, self.n_inputs))
-        jacobian += fold.linear.T
-        return fold.read_out(x, h), jacobian
+        jacobian += parts.linear.T
+        return parts.read_out(x, h), jacobian
 
     def outputs_and_tangents(self, x, tangents):
         """Value, and exact Jacobian times tangents of the inputs, in forward mode.
@@ -276,19 +167,19 @@ class FoldedNetwork:
         tangents : ndarray of shape (n, n_outputs, n_tangents)
             Of the outputs.
         """
-        fold = self.fold()
+        parts = self.linear_parts()
         h, slopes = self._hidden(x, with_slopes=True)
         n, n_tangents = tangents.shape[:2]
         carried = tangents.reshape(n * n_tangents, self.n_inputs)
-        of_outputs = carried @ fold.linear
+        of_outputs = carried @ parts.linear
         for coefs, slope in zip(self.coefs, slopes, strict=True):
             carried = _times(carried, coefs)
             by_row = carried.reshape(n, n_tangents, carried.shape[1])
             by_row *= slope[:, None]
         if slopes:
-            of_outputs += carried @ fold.head
+            of_outputs += carried @ parts.head
         of_outputs = of_outputs.reshape(n, n_tangents, self.n_outputs)
-        return fold.read_out(x, h), of_outputs.swapaxes(1, 2)
+        return parts.read_out(x, h), of_outputs.swapaxes(1, 2)
 
     def is_forward_cheaper(self, n_tangents):
         """Compare the multiplications of both modes in matrix products.
@@ -334,8 +225,8 @@ class FoldedNetwork:
         ):
             z = _times(h, coefs)
             z += intercept
-            h, slope = activation(z, with_slopes)
-            slopes.append(slope)
+            h, *slope = activation(xp, z, int(with_slopes))
+            slopes += slope
         return h, slopes
 
     def _walk_back(self, head, slopes):
@@ -350,18 +241,12 @@ class FoldedNetwork:
         return rows.reshape(n, n_outputs, self.n_inputs)
 
 
-def tail_ratio(sensitivity):
-    """99 % quantile by mean; NaN if all sensitivities are zero."""
-    mean = sensitivity.mean()
-    return float(np.quantile(sensitivity, 0.99) / mean) if mean > 0 else np.nan
-
-
 def _interleaved(coefs):
     """Copy of (members, n, units), in memory (n, members, units)."""
     return np.array(coefs.swapaxes(0, 1), order="C").swapaxes(0, 1)
 
 
-def _side_by_side(coefs):
+def side_by_side(coefs):
     """(members, n, units) -> (n, members * units), a view of what is interleaved."""
     return coefs.swapaxes(0, 1).reshape(coefs.shape[1], -1)
 
@@ -384,70 +269,3 @@ def _times(h, coefs):
         out=result.reshape(len(h), members, n_out).swapaxes(0, 1),
     )
     return result
-
-
-class Polynomial:
-    """Polynomials without a constant term, one for each unit.
-
-    Parameters
-    ----------
-    coefs : ndarray of shape (degree, units)
-        Of z, z^2, ...
-
-    Attributes
-    ----------
-    highest : ndarray of shape (units,)
-        Coefficient of the highest power.
-    lower : list of ndarray of shape (units,)
-        The others, from high to low.
-    """
-
-    def __init__(self, coefs):
-        self.highest, *self.lower = coefs[::-1]
-
-    def __call__(self, z, with_slope):
-        """Values and, if asked for, derivatives; by Horner's scheme."""
-        value = z * self.highest
-        if not with_slope:
-            for coef in self.lower:
-                value += coef
-                value *= z
-            return value, None
-        if not self.lower:
-            return value, np.broadcast_to(self.highest, z.shape)
-        # With q = value / z so far, the derivative is q + z q'. The first product is
-        # one for both.
-        slope, value = value, value + self.lower[0]
-        slope += value
-        value *= z
-        for coef in self.lower[1:]:
-            value += coef
-            slope *= z
-            slope += value
-            value *= z
-        return value, slope
-
-
-def _relu(z, with_slope):
-    return np.maximum(z, 0.0), (z > 0).astype(z.dtype) if with_slope else None
-
-
-def _gelu(z, with_slope):
-    cdf = 0.5 * (1.0 + erf(z / np.sqrt(2.0)))
-    if not with_slope:
-        return z * cdf, None
-    return z * cdf, cdf + z * np.exp(-0.5 * z * z) / np.sqrt(2.0 * np.pi)
-
-
-def _silu(z, with_slope):
-    gate = expit(z)
-    value = z * gate
-    return value, gate + value * (1.0 - gate) if with_slope else None
-
-
-def _tanh(z, with_slope):
-    value = np.tanh(z)
-    return value, 1.0 - value * value if with_slope else None
-
-
-FIXED_ACTIVATIONS = {"relu": _relu, "gelu": _gelu, "silu": _silu, "tanh": _tanh}

@@ -1,0 +1,78 @@
+"""The fitted ChainzRule estimator inside whatever wraps it."""
+
+from typing import Any, NamedTuple
+
+from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import check_is_fitted
+
+from cr_sklearn._base import BaseChainzRule
+
+
+class Unwrapped(NamedTuple):
+    """A fitted estimator, and the steps of pipelines before it.
+
+    Attributes
+    ----------
+    steps : Pipeline or None
+        None where the estimator gets the table as it is.
+    estimator : BaseChainzRule
+    """
+
+    steps: Any
+    estimator: Any
+
+    def transform(self, X):
+        """Return what the estimator is given for a table."""
+        return X if self.steps is None else self.steps.transform(X)
+
+
+def unwrap(model):
+    """Find the fitted ChainzRule estimator in pipelines, searches and wrappers.
+
+    Parameters
+    ----------
+    model : estimator
+        Fitted: a ChainzRule estimator; or one inside Pipeline, searches such as
+        GridSearchCV, FrozenEstimator, TunedThresholdClassifierCV,
+        FixedThresholdClassifier, or CalibratedClassifierCV with ensemble=False.
+
+    Returns
+    -------
+    Unwrapped
+
+    Raises
+    ------
+    TypeError
+        If there is none, or several.
+    sklearn.exceptions.NotFittedError
+        If it is not fitted.
+    """
+    found, steps = model, []
+    while not isinstance(found, BaseChainzRule):
+        if isinstance(found, Pipeline):
+            steps += found.steps[:-1]
+            found = found.steps[-1][1]
+        else:
+            found = _inner(model, found)
+    check_is_fitted(found)
+    return Unwrapped(Pipeline(steps) if steps else None, found)
+
+
+def _inner(model, wrapper):
+    """Return the one estimator that a wrapper has fitted."""
+    calibrated = getattr(wrapper, "calibrated_classifiers_", None)
+    if calibrated is not None and len(calibrated) == 1:
+        return calibrated[0].estimator
+    if calibrated is None and not hasattr(wrapper, "estimators_"):
+        for name in ("best_estimator_", "estimator_"):
+            if hasattr(wrapper, name):
+                return getattr(wrapper, name)
+        if type(wrapper).__name__ == "FrozenEstimator":
+            return wrapper.estimator
+        if hasattr(wrapper, "estimator"):
+            check_is_fitted(wrapper)
+    raise TypeError(
+        "A fitted ChainzRule estimator is needed, or a pipeline, search or wrapper "
+        f"with one inside, got {model!r}: there is not one in a "
+        f"{type(wrapper).__name__}."
+    )

@@ -1,0 +1,74 @@
+"""Torch as the namespace of formulas."""
+
+import torch
+from torch import (
+    addcmul,
+    argmax,
+    exp,
+    expm1,
+    log,
+    sigmoid,
+    softmax,
+    tanh,
+    where,
+)
+from torch.nn.functional import logsigmoid
+from torch.special import erfcx, log_ndtr
+
+__all__ = [
+    "addcmul",
+    "argmax",
+    "as_float",
+    "broadcast_to",
+    "clip",
+    "eps",
+    "erfcx",
+    "exp",
+    "expm1",
+    "hypot_1",
+    "log",
+    "log_ndtr",
+    "logsigmoid",
+    "maximum",
+    "minimum",
+    "multiply",
+    "normal_cdf",
+    "sigmoid",
+    "softmax",
+    "tanh",
+    "where",
+]
+
+multiply = torch.mul
+normal_cdf = torch.special.ndtr
+clip = torch.clamp_
+
+
+def broadcast_to(values, like):
+    """Repeat values to the shape of another tensor."""
+    return values.expand_as(like)
+
+
+def as_float(condition, like):
+    """Return 1.0 where a condition holds, else 0.0, in the dtype of another tensor."""
+    return condition.to(like.dtype)
+
+
+def maximum(x, low, out=None):
+    """Return x, at least a number."""
+    return torch.clamp(x, min=low, out=out)
+
+
+def minimum(x, high):
+    """Return x, at most a number."""
+    return torch.clamp(x, max=high)
+
+
+def hypot_1(x):
+    """Return ``sqrt(1 + x^2)``, for numbers whose squares do not overflow."""
+    return (x * x).add_(1.0).sqrt_()
+
+
+def eps(x):
+    """Return the rounding error of 1 in the dtype of x."""
+    return torch.finfo(x.dtype).eps

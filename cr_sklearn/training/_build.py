@@ -1,0 +1,220 @@
+"""From encoded rows to a training: folds, networks and settings."""
+
+from functools import partial
+from numbers import Integral
+
+import numpy as np
+from sklearn.model_selection import train_test_split
+
+from cr_sklearn.training import _loop
+from cr_sklearn.training._candidates import Candidate, candidates
+from cr_sklearn.training._encoded_rows import encode_rows
+from cr_sklearn.training._folds import given_folds, inner_folds
+from cr_sklearn.training._isolation import check_device
+from cr_sklearn.training._search import Search
+from cr_sklearn.training._settings import (
+    TrainingSettings,
+    exact_or_projected,
+    n_epochs,
+    n_rows_per_batch,
+)
+from cr_sklearn.training._training import Pack, Training
+
+MAX_SEED = np.iinfo(np.int32).max
+# What "auto" is for tables too small for inner folds, and in partial_fit.
+_AUTO_STRENGTH = 0.01
+# What "auto" is where the strength is fixed.
+_AUTO_MEMBERS = 8
+
+
+def hold_out(estimator, head, rows, random_state):
+    """Split rows into those that train and those for early stopping.
+
+    Copies of a row are on one side.
+
+    Returns
+    -------
+    training, held_out : TrainingRows
+    """
+    _, first, original = np.unique(
+        rows.original, return_index=True, return_inverse=True
+    )
+    try:
+        parts = train_test_split(
+            np.arange(len(first)),
+            test_size=estimator.validation_fraction,
+            stratify=head.strata(rows.target)[first],
+            random_state=random_state,
+        )
+    except ValueError as error:
+        raise ValueError(
+            f"early_stopping=True with validation_fraction="
+            f"{estimator.validation_fraction!r} can't hold out a stratified part of "
+            f"{len(rows.target)} rows: {error}"
+        ) from error
+    if len(first) < len(original):
+        parts = [np.flatnonzero(np.isin(original, part)) for part in parts]
+    return [rows.take(part) for part in parts]
+
+
+def make_search(estimator, head, rows, seed):
+    """Cross candidates and inner folds; None where rows are too few for folds."""
+    cv = estimator.cv
+    is_number = cv is None or isinstance(cv, (Integral, str))
+    if rows.groups is None and is_number:
+        folds = inner_folds(cv, head, rows, seed)
+    else:
+        folds = given_folds(cv, head, rows, seed)
+    if folds is None:
+        return None
+    return Search(
+        candidates(hidden_layers(estimator), estimator._options.linear_candidates),
+        folds,
+    )
+
+
+def build(
+    estimator, head, rows, start, *, search, validation_rows, random_state, progress
+):
+    """Build the networks of a fit and what they train on.
+
+    Parameters
+    ----------
+    estimator : BaseChainzRule
+        For its parameters.
+    head : Head
+    rows : TrainingRows
+        Those that train.
+    start : Start
+    search : Search or None
+    validation_rows : TrainingRows or None
+        For early stopping.
+    random_state : RandomState
+    progress : FitProgress
+
+    Returns
+    -------
+    Training
+    """
+    if search is None:
+        networks, groups = _fixed_networks(estimator, start), None
+        seeds = random_state.randint(MAX_SEED, size=len(networks))
+        n_rows = len(rows.target) + (len(start.again.target) if start.again else 0)
+    else:
+        networks, n_rows = search.networks, search.n_rows
+        seeds = random_state.randint(MAX_SEED, size=len(networks))
+        fold_seeds = random_state.randint(MAX_SEED, size=len(search.folds))
+        groups = search.groups(fold_seeds.tolist())
+    packs = _packs(estimator, head, rows, start, networks, seeds, n_rows)
+    like = packs[-1].network.skip
+    encode = partial(
+        encode_rows,
+        start.encoder,
+        like=like,
+        max_bytes=estimator._options.max_encoded_bytes,
+    )
+    encoded = encode(rows)
+    if start.again:
+        encoded = encoded.and_also(encode(start.again))
+    if validation_rows is not None:
+        validation_rows = encode(validation_rows)
+    criterion = head.make_criterion().to(like.device)
+    halving, best_members = estimator._options.halving, None
+    if search is not None and validation_rows is None:
+        best_members = partial(
+            search.best_members,
+            n_kept=halving.n_kept,
+            x=encoded.x,
+            criterion=head.make_criterion(),
+            rows=rows,
+        )
+    training = Training(
+        packs,
+        estimator.activation,
+        criterion,
+        encoded,
+        groups=groups,
+        validation_rows=validation_rows,
+        optimizer_state=start.optimizer_state,
+        progress=progress,
+        halving=halving,
+        best_members=best_members,
+    )
+    if start.network is not None:
+        training.load(start.network)
+    return training
+
+
+def hidden_layers(estimator):
+    """Return the units of each hidden layer, as a tuple of int."""
+    hidden = np.atleast_1d(estimator.hidden_layer_sizes)
+    if hidden.ndim != 1 or (hidden <= 0).any() or (hidden % 1 != 0).any():
+        raise ValueError(
+            "hidden_layer_sizes must hold integers > 0, got "
+            f"{estimator.hidden_layer_sizes!r}."
+        )
+    return tuple(hidden.astype(int).tolist())
+
+
+def _fixed_networks(estimator, start):
+    """One candidate for each network, where nothing is searched."""
+    hidden = hidden_layers(estimator)
+    goes_on = start.network is not None
+    n_members = estimator.n_estimators
+    if n_members == "auto":
+        n_members = len(estimator._strengths) if goes_on else _AUTO_MEMBERS
+    elif goes_on and estimator._is_chosen:
+        n_members = len(estimator._strengths)
+    strengths = [estimator.dreg_strength] * n_members
+    if estimator.dreg_strength == "auto":
+        strengths = [_AUTO_STRENGTH] * n_members
+        if goes_on and len(estimator._strengths) == n_members:
+            strengths = estimator._strengths.tolist()
+    return [Candidate(float(strength), hidden) for strength in strengths]
+
+
+def _packs(estimator, head, rows, start, networks, seeds, n_rows):
+    """Networks by shape, those with the most layers last."""
+    device, dtype = check_device(estimator.device, estimator.dtype), estimator.dtype
+    batch_size = n_rows_per_batch(estimator.batch_size, n_rows)
+    if dtype == "auto":
+        is_whole = batch_size == n_rows and device.type != "mps"
+        dtype = "float64" if is_whole else "float32"
+    output_layer = head.output_layer(rows.target, rows.weight)
+    members_of = {}
+    for member, candidate in enumerate(networks):
+        members_of.setdefault(candidate.shape, []).append(member)
+    packs = []
+    shapes = sorted(members_of, key=lambda shape: len(shape.hidden_layer_sizes))
+    for shape in shapes:
+        members = np.array(members_of[shape])
+        network = _loop.initial_network(
+            start.encoder.n_encoded_,
+            shape.hidden_layer_sizes,
+            **output_layer,
+            activation=estimator.activation,
+            degree=estimator.degree,
+            dropout=estimator._options.dropout,
+            seeds=seeds[members].tolist(),
+            dtype=dtype,
+            device=device,
+        )
+        options = estimator._options
+        settings = TrainingSettings(
+            max_iter=1 if start.is_partial else n_epochs(estimator.max_iter, n_rows),
+            schedule="constant" if start.is_partial else "cosine",
+            first_epoch=0 if start.network is None else estimator.n_iter_,
+            batch_size=batch_size * shape.batch_size,
+            learning_rate_init=estimator.learning_rate_init * shape.learning_rate_init,
+            dreg_strength=np.array([networks[m].dreg_strength for m in members]),
+            dreg_stream=exact_or_projected(
+                options.dreg_stream, network, batch_size, n_rows
+            ),
+            weight_decay=options.weight_decay,
+            tol=estimator.tol,
+            n_iter_no_change=estimator.n_iter_no_change,
+            verbose=int(estimator.verbose) if shape is shapes[-1] else 0,
+            net=options.net,
+        )
+        packs.append(Pack(members, network, settings, seeds[members].tolist()))
+    return packs
