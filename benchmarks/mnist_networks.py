@@ -52,10 +52,7 @@ class PixelNetwork(WithoutSkip):
 
     # Images are encoded once, or small networks would wait for that.
     _options = WithoutSkip._options._replace(max_encoded_bytes=_MAX_BYTES)
-
-    def _encode(self, rows):
-        encoder = PixelEncoder(self.categorical_features, self.n_bins)
-        return encoder.fit(rows.columns, rows.weight)
+    _encoder_class = PixelEncoder
 
 
 class Candidate(NamedTuple):

@@ -1,18 +1,17 @@
 """The estimators' one skeleton: fit, partial_fit, predict, Jacobians."""
 
 from abc import ABCMeta, abstractmethod
-from numbers import Integral, Real
 
 import numpy as np
 from sklearn.base import BaseEstimator, _fit_context
-from sklearn.utils import check_random_state, column_or_1d
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils import column_or_1d
 from sklearn.utils.validation import (
     check_consistent_length,
     check_is_fitted,
     validate_data,
 )
 
+from cr_sklearn._parameters import PARAMETER_CONSTRAINTS
 from cr_sklearn._rows import TrainingRows, checked_weight
 from cr_sklearn._state import (
     FORMAT,
@@ -31,17 +30,9 @@ from cr_sklearn.inference._derivatives import (
 )
 from cr_sklearn.inference._fitted_network import FittedNetwork
 from cr_sklearn.inference._tail_ratio import tail_ratio
-from cr_sklearn.training._callbacks import (
-    CallbackSupportMixin,
-    FitProgress,
-    with_callbacks,
-)
-from cr_sklearn.training._copies import original_rows
-from cr_sklearn.training._isolation import TrainingInterrupted, isolated_torch
-from cr_sklearn.training._partial_fit import Start, first_call, later_call
-from cr_sklearn.training._settings import TrainingHistory, TrainingOptions
-
-_MAX_SEED = np.iinfo(np.int32).max
+from cr_sklearn.training._callbacks import CallbackSupportMixin, with_callbacks
+from cr_sklearn.training._isolation import isolated_torch
+from cr_sklearn.training._settings import TrainingOptions
 
 
 class BaseChainzRule(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
@@ -50,40 +41,7 @@ class BaseChainzRule(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
     Subclasses list the parameters, and make the head that knows their kind of target.
     """
 
-    _parameter_constraints = {
-        "hidden_layer_sizes": [
-            "array-like",
-            Interval(Integral, 1, None, closed="left"),
-        ],
-        "degree": [Interval(Integral, 1, None, closed="left")],
-        "dreg_strength": [StrOptions({"auto"}), Interval(Real, 0, None, closed="left")],
-        "cv": [StrOptions({"auto"}), "cv_object"],
-        "activation": [StrOptions({"polynomial", "relu", "gelu", "silu", "tanh"})],
-        "n_estimators": [
-            StrOptions({"auto"}),
-            Interval(Integral, 1, None, closed="left"),
-        ],
-        "max_iter": [
-            Interval(Integral, 1, None, closed="left"),
-            StrOptions({"auto"}),
-        ],
-        "batch_size": [
-            StrOptions({"auto"}),
-            Interval(Integral, 1, None, closed="left"),
-        ],
-        "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
-        "early_stopping": ["boolean"],
-        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
-        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
-        "tol": [Interval(Real, 0, None, closed="left")],
-        "categorical_features": ["array-like", StrOptions({"from_dtype"}), None],
-        "n_bins": [Interval(Integral, 0, None, closed="left")],
-        "device": [str],
-        "dtype": [StrOptions({"auto", "float32", "float64"})],
-        "random_state": ["random_state"],
-        "warm_start": ["boolean"],
-        "verbose": ["verbose"],
-    }
+    _parameter_constraints = PARAMETER_CONSTRAINTS
 
     # scikit-learn shows the docstring's tooltips only where it has a page to link to.
     _doc_link_module = "cr_sklearn"
@@ -105,6 +63,7 @@ class BaseChainzRule(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
 
     # What experiments vary and users need not.
     _options = TrainingOptions()
+    _encoder_class = TabularEncoder
 
     @abstractmethod
     def _make_head(self):
@@ -146,29 +105,22 @@ class BaseChainzRule(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
         UserWarning
             If there is only one class, which every prediction will be.
         """
+        from cr_sklearn.training._fit import Fit
+
         goes_on = self.warm_start and hasattr(self, "_network")
         head = self._make_head()
         rows = self._validate(X, y, head, sample_weight, groups, reset=not goes_on)
         rows = head.fit(rows, self._head if goes_on else None)
-        if head.is_constant:
-            return self._store_constant(head, rows)
         with isolated_torch(self.device):
-            random_state = check_random_state(self.random_state)
-            # Drawn also without folds, so that networks do not depend on it.
-            fold_seed = random_state.randint(_MAX_SEED)
-            start = self._fitted_start() if goes_on else Start(self._encode(rows))
-            rows, held_out, search = self._split(
-                head, rows, start, fold_seed, random_state
-            )
             user_data = {"X": X, "y": y, "sample_weight": sample_weight}
-            training = self._build(
-                head, rows, start, search, held_out, random_state, user_data
-            )
-            training.run()
-            self._store(head, start, training)
-            if search:
-                self._choose(head, rows, search, training)
-            self._finish(training)
+            fit = Fit(self, head, rows, user_data)
+            if head.is_constant:
+                return self._store(fit.constant_attributes())
+            fit.encode(goes_on)
+            fit.split()
+            fit.train()
+            self._store(fit.attributes())
+            fit.end()
         return self
 
     def partial_fit(self, X, y, sample_weight=None):
@@ -190,24 +142,19 @@ class BaseChainzRule(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
     @with_callbacks
     @_fit_context(prefer_skip_nested_validation=True)
     def _partial_fit(self, X, y, sample_weight, **declared):
+        from cr_sklearn.training._fit import Fit
+
         is_first = not hasattr(self, "_network")
         head = self._make_head()
         rows = self._validate(X, y, head, sample_weight, reset=is_first)
         rows = head.resume(rows, None if is_first else self._head, **declared)
         with isolated_torch(self.device):
-            random_state = check_random_state(self.random_state)
-            seed = random_state.randint(_MAX_SEED)
-            if is_first:
-                start = first_call(self._encode(rows), rows, seed)
-            else:
-                start = later_call(self._fitted_start(is_partial=True), rows, seed)
             user_data = {"X": X, "y": y, "sample_weight": sample_weight}
-            training = self._build(
-                head, rows, start, None, None, random_state, user_data
-            )
-            training.run()
-            self._store(head, start, training)
-            self._finish(training)
+            fit = Fit(self, head, rows, user_data)
+            fit.encode_more(is_first)
+            fit.train()
+            self._store(fit.attributes())
+            fit.end()
         return self
 
     @of_one_fit
@@ -339,8 +286,6 @@ class BaseChainzRule(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
         tags.input_tags.string = True
         return tags
 
-    # Steps of a fit.
-
     def _validate(self, X, y, head, sample_weight, groups=None, *, reset):
         """Read rows with a positive weight; their target is as the user gave it."""
         if y is None:
@@ -361,183 +306,13 @@ class BaseChainzRule(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
         rows = TrainingRows(columns, y, weight, groups, np.arange(n_rows), n_rows)
         return rows.with_weight()
 
-    def _encode(self, rows):
-        """Learn the encoding of the columns."""
-        encoder = TabularEncoder(self.categorical_features, self.n_bins)
-        return encoder.fit(rows.columns, rows.weight)
-
-    def _fitted_start(self, is_partial=False):
-        """Return the fitted model as the start of another training."""
-        return Start(
-            self._encoder,
-            self._network.members,
-            self._optimizer_state if is_partial else None,
-            self._sample if is_partial else None,
-            is_partial=is_partial,
-        )
-
-    def _split(self, head, rows, start, fold_seed, random_state):
-        """Hold rows out: for early stopping, and in the inner folds of a search."""
-        from cr_sklearn.training._build import hold_out, make_search
-
-        held_out = search = None
-        searches = self.dreg_strength == "auto" and start.network is None
-        if self.early_stopping or searches:
-            original = original_rows(
-                rows.columns, start.encoder.is_categorical_, rows.target
-            )
-            rows = rows._replace(original=original)
-        if self.early_stopping:
-            rows, held_out = hold_out(self, head, rows, random_state)
-        if searches:
-            search = make_search(self, head, rows, fold_seed)
-        return rows, held_out, search
-
-    def _build(self, head, rows, start, search, held_out, random_state, user_data):
-        """Build the networks, and announce the fit to callbacks."""
-        from cr_sklearn.training._build import build
-
-        def fitted_attributes():
-            return {
-                **head.fitted_attributes(),
-                "_head": head,
-                **self._state_of(start, training),
-            }
-
-        progress = FitProgress(self, fitted_attributes, **user_data)
-        training = build(
-            self,
-            head,
-            rows,
-            start,
-            search=search,
-            validation_rows=held_out,
-            random_state=random_state,
-            progress=progress,
-        )
-        progress.begin(training.n_epochs)
-        return training
-
-    def _state_of(self, start, training):
-        """Attributes of the networks as they are."""
-        weights = None
-        if start.network is not None:
-            weights = start.network.member_weights
-            if not start.is_partial:  # their scale was that of the earlier rows
-                weights = weights / weights.sum()
-        return {
-            "_encoder": start.encoder,
-            "_strengths": training.strengths,
-            "dreg_strength_": _geometric_mean(training.strengths),
-            "_network": training.snapshot(weights).function(),
-        }
-
-    def _store(self, head, start, training):
-        """Store the trained networks and how they were trained."""
-        self._forget_held_out()
-        goes_on = start.network is not None
-        self._is_chosen = goes_on and self._is_chosen
-        vars(self).update(self._state_of(start, training))
-        self._store_head(head)
-        self._store_history(training.history, goes_on)
-        self._sample = start.sample
-        # Kept for the next of many small batches; a fit ends with steps of length zero.
-        self._optimizer_state = (
-            training.history.optimizer_state if start.is_partial else None
-        )
-
-    def _choose(self, head, rows, search, training):
-        """Keep the networks of the strengths that predict well out of fold."""
-        network = self._network.members
-
-        def sensitivities(networks, positions):
-            encoded, standardised = self._encoder.transform(
-                rows.columns.take(positions)
-            )
-            return [
-                outputs_and_sensitivity(
-                    self._encoder, one.function(), encoded, standardised
-                )[1]
-                for one in networks
-            ]
-
-        choice = search.choose(
-            network,
-            search.outputs(training.packs, training.rows.x),
-            head.make_criterion(),
-            rows,
-            sensitivities,
-        )
-        outputs, shift = choice.outputs, head.correct(choice.outputs, rows, choice.rows)
-        network = network.take(choice.members)._replace(member_weights=choice.weights)
-        if shift is not None:
-            outputs = outputs + shift
-            *hidden, last = network.intercepts
-            last = last + shift / choice.weights.sum()
-            network = network._replace(intercepts=[*hidden, last])
-        self._network, self._is_chosen = network.function(), True
-        self._strengths = self._strengths[choice.members]
-        self.dreg_strength_ = choice.dreg_strength
-        self.dreg_path_ = choice.path
-        self.oof_score_ = head.oof_score(outputs, rows, choice.rows)
-
-    def _finish(self, training):
-        """Tell callbacks, and end in KeyboardInterrupt after Ctrl-C.
-
-        Raises
-        ------
-        TrainingInterrupted
-            When all that was trained is stored.
-        """
-        training.progress.end()
-        if training.history.interrupted:
-            raise TrainingInterrupted(
-                f"Ctrl-C after {self.n_iter_} epochs. The estimator keeps the best "
-                "weights up to then and can predict; interrupted_ is True."
-            )
-
-    def _store_constant(self, head, rows):
-        """Store a network of zeros, which answers the only target that there is."""
-        self._encoder = self._encode(rows)
-        self._network = FittedNetwork(
-            coefs=[],
-            intercepts=[head.constant_outputs()],
-            skip_coef=np.zeros((1, self._encoder.n_encoded_, 1)),
-            polynomial_coefs=[],
-            activation=self.activation,
-            member_weights=np.ones(1),
-        ).function()
-        self._store_head(head)
-        self._strengths, self.dreg_strength_ = np.zeros(1), 0.0
-        self._is_chosen, self._sample, self._optimizer_state = False, None, None
-        self._forget_held_out()
-        self._store_history(TrainingHistory(), goes_on=False)
-        return self
-
-    def _store_head(self, head):
-        self._head = head
-        vars(self).update(head.fitted_attributes())
-
-    def _forget_held_out(self):
-        """Drop what rows held out from other networks told."""
+    def _store(self, attributes):
+        """Take over fitted attributes."""
+        # What rows held out from other networks told.
         for name in ("dreg_path_", "oof_score_"):
             self.__dict__.pop(name, None)
-
-    def _store_history(self, history, goes_on):
-        earlier = self if goes_on else None
-        self.loss_curve_ = [*getattr(earlier, "loss_curve_", []), *history.loss]
-        self.dreg_curve_ = [*getattr(earlier, "dreg_curve_", []), *history.dreg]
-        validation = None
-        if self.early_stopping:
-            # As long as the others, with NaN for epochs without such rows.
-            n_before = len(self.loss_curve_) - len(history.loss)
-            before = getattr(earlier, "validation_loss_curve_", None)
-            validation = [*(before or [np.nan] * n_before), *history.validation_loss]
-            validation += [np.nan] * (len(self.loss_curve_) - len(validation))
-        self.validation_loss_curve_ = validation
-        self.n_iter_ = len(self.loss_curve_)
-        self._n_iter_all = history.n_iter_all
-        self.interrupted_ = history.interrupted
+        vars(self).update(attributes)
+        return self
 
     # Predictions in batches of rows.
 
@@ -613,10 +388,3 @@ class BaseChainzRule(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
         ):
             validate_data(self, columns.native, reset=False, skip_check_array=True)
         return columns
-
-
-def _geometric_mean(strengths):
-    """Geometric mean, of which a single value is the limit, zero included."""
-    if (strengths == strengths[0]).all():
-        return float(strengths[0])
-    return float(np.exp(np.log(strengths).mean()))

@@ -84,3 +84,32 @@ class TrainingRows(NamedTuple):
             self.n_given,
             original,
         )
+
+
+class RowGroups(NamedTuple):
+    """Groups of members that see the same rows in the same order.
+
+    With ``g`` groups the first ``members / g`` members are in the first, and so on.
+
+    Attributes
+    ----------
+    seeds : list of int
+        One per group, for order and tangents.
+    rows : ndarray of int32 of shape (groups, n), or None
+        Positions of the rows that each group trains on; None for all.
+    counts : ndarray of shape (groups,), or None
+        How many of these are meant: smaller sets are filled up.
+    """
+
+    seeds: Any
+    rows: Any = None
+    counts: Any = None
+
+    @classmethod
+    def of(cls, seeds, sets):
+        """Groups of these sets of rows, a sequence of ndarray."""
+        counts = np.array([len(rows) for rows in sets])
+        filled = np.zeros((len(sets), counts.max()), dtype=np.int32)
+        for group, rows in zip(filled, sets, strict=True):
+            group[: len(rows)] = rows
+        return cls(seeds, filled, counts)

@@ -1,11 +1,14 @@
 """Scores for ordered classes, usable as ``scoring=``."""
 
+from contextlib import suppress
+
 import numpy as np
 from sklearn import get_config
 from sklearn.utils.metadata_routing import MetadataRequest
 from sklearn.utils.validation import check_consistent_length
 
 from cr_sklearn._rows import checked_weight
+from cr_sklearn._unwrap import unwrap
 from cr_sklearn.heads._targets import checked_order, is_numeric, read_target
 
 # By which probabilities of single precision may pass 0 and 1.
@@ -196,15 +199,11 @@ class OrdinalScorer:
 
 
 def _fitted_categories(estimator):
-    """Rank order that a classifier was fitted with, also inside pipeline or search."""
-    while not hasattr(estimator, "categories_"):
-        if hasattr(estimator, "best_estimator_"):
-            estimator = estimator.best_estimator_
-        elif hasattr(estimator, "steps"):
-            estimator = estimator.steps[-1][1]
-        else:
-            return None
-    return estimator.categories_.tolist()
+    """Rank order that an estimator was fitted with, also inside pipeline or search."""
+    with suppress(TypeError):  # of another library
+        estimator = unwrap(estimator).estimator
+    categories = getattr(estimator, "categories_", None)
+    return None if categories is None else categories.tolist()
 
 
 def _ranks(labels, rank, name):

@@ -22,12 +22,12 @@ from cr_sklearn._rows import TrainingRows
 from cr_sklearn.encoding._columns import read_columns
 from cr_sklearn.heads._nominal import NominalHead
 from cr_sklearn.nn import ChainzRuleNetwork, CrossEntropy
-from cr_sklearn.training import _search
-from cr_sklearn.training._candidates import LINEAR_STRENGTHS, STRENGTHS, candidates
-from cr_sklearn.training._copies import original_rows
-from cr_sklearn.training._folds import inner_folds
-from cr_sklearn.training._search import Search
-from cr_sklearn.training._stacking import OutOfFoldLoss, stack
+from cr_sklearn.search import _search
+from cr_sklearn.search._candidates import LINEAR_STRENGTHS, STRENGTHS, candidates
+from cr_sklearn.search._copies import original_rows
+from cr_sklearn.search._folds import inner_folds
+from cr_sklearn.search._search import Search
+from cr_sklearn.search._stacking import OutOfFoldLoss, stack
 
 # scikit-learn's words, or, where an older one gives empty folds, ours.
 TOO_FEW_GROUPS = "greater than the number of groups|(trains on|holds out) no row"
@@ -299,8 +299,8 @@ def test_the_choice_looks_at_enough_rows_and_no_more(noisy, monkeypatch):
 
 def test_fewer_rows_in_a_fold_train_as_if_alone():
     """Folds of unequal size are filled up; the filling must not train."""
+    from cr_sklearn._rows import RowGroups
     from cr_sklearn.training._batches import EncodedRows, PackedBatches
-    from cr_sklearn.training._settings import RowGroups
 
     rows = EncodedRows(torch.arange(9.0)[:, None], torch.arange(9), torch.ones(9))
     sets = [np.arange(9), np.array([2, 4, 6])]

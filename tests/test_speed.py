@@ -18,10 +18,11 @@ from benchmarks import (
 from benchmarks.flops import MatrixProduct, matrix_share, step_flops
 from benchmarks.simulation import bayes_accuracy, log_odds, simulate
 from benchmarks.timing import ratios, take_turns
+from cr_sklearn._rows import RowGroups
 from cr_sklearn.nn import CrossEntropy
 from cr_sklearn.training._batches import EncodedRows
 from cr_sklearn.training._loop import initial_network, train
-from cr_sklearn.training._settings import RowGroups, TrainingSettings
+from cr_sklearn.training._settings import TrainingSettings
 
 TINY_TRAINING = speed_gpu.LargeTraining(
     n_rows=64,

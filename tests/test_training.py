@@ -5,12 +5,13 @@ import pytest
 import torch
 
 from cr_sklearn import ChainzRuleClassifier
+from cr_sklearn._rows import RowGroups
 from cr_sklearn.nn import CrossEntropy, dreg
 from cr_sklearn.training import _loop as _training
 from cr_sklearn.training._batches import EncodedRows, PackedBatches, member_generators
 from cr_sklearn.training._isolation import check_device
 from cr_sklearn.training._optimizer import FlatAdamW
-from cr_sklearn.training._settings import Halving, RowGroups, TrainingSettings
+from cr_sklearn.training._settings import Halving, TrainingSettings
 from cr_sklearn.training._stopping import NonFiniteLossError, StopTraining
 from cr_sklearn.training._training import Pack, Training
 

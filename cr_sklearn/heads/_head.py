@@ -92,7 +92,12 @@ class Head(ABC):
 
     @abstractmethod
     def make_criterion(self):
-        """Return the data loss: a torch module of outputs and codes."""
+        """Return the data loss, a torch module.
+
+        It is called with outputs (members, n, width) and codes (members, n), and
+        returns losses (members, n); its method ``value_and_slope`` returns them with
+        their derivatives by the outputs.
+        """
 
     def constant_outputs(self):
         """Return outputs (1, width) of a constant target."""

@@ -1,0 +1,1 @@
+"""From encoded rows to trained networks; imports torch when a fit begins."""

@@ -6,12 +6,12 @@ from numbers import Integral
 import numpy as np
 from sklearn.model_selection import train_test_split
 
+from cr_sklearn.search._candidates import Candidate, candidates
+from cr_sklearn.search._folds import given_folds, inner_folds
+from cr_sklearn.search._search import Search
 from cr_sklearn.training import _loop
-from cr_sklearn.training._candidates import Candidate, candidates
 from cr_sklearn.training._encoded_rows import encode_rows
-from cr_sklearn.training._folds import given_folds, inner_folds
 from cr_sklearn.training._isolation import check_device
-from cr_sklearn.training._search import Search
 from cr_sklearn.training._settings import (
     TrainingSettings,
     exact_or_projected,

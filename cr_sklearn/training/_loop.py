@@ -6,13 +6,14 @@ import numpy as np
 import torch
 from skorch import NeuralNet
 
+from cr_sklearn._rows import RowGroups
 from cr_sklearn.nn import ChainzRuleNetwork
 from cr_sklearn.nn._dreg import tangent_images
 from cr_sklearn.nn._streams import Streams
 from cr_sklearn.training._batches import PackedBatches, member_generators
+from cr_sklearn.training._history import TrainingHistory
 from cr_sklearn.training._optimizer import FlatAdamW
 from cr_sklearn.training._progress import TrainingProgress
-from cr_sklearn.training._settings import RowGroups, TrainingHistory
 from cr_sklearn.training._stopping import BestWeights, StopTraining, diverged
 
 # Validation rows that go through the networks at a time.

@@ -1,9 +1,7 @@
-"""What a training is told, and what it tells."""
+"""What a training is told: options and settings."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from typing import Any, NamedTuple
-
-import numpy as np
 
 _MIN_AUTO_BATCH, _MAX_AUTO_BATCH = 48, 1024
 _AUTO_STEPS_PER_EPOCH = 24
@@ -143,72 +141,3 @@ class TrainingSettings:
     def n_epochs(self):
         """Epochs of all trainings that share the cosine."""
         return self.done + self.max_iter + self.left
-
-
-class RowGroups(NamedTuple):
-    """Groups of members that see the same rows in the same order.
-
-    With ``g`` groups the first ``members / g`` members are in the first, and so on.
-
-    Attributes
-    ----------
-    seeds : list of int
-        One per group, for order and tangents.
-    rows : ndarray of int32 of shape (groups, n), or None
-        Positions of the rows that each group trains on; None for all.
-    counts : ndarray of shape (groups,), or None
-        How many of these are meant: smaller sets are filled up.
-    """
-
-    seeds: Any
-    rows: Any = None
-    counts: Any = None
-
-    @classmethod
-    def of(cls, seeds, sets):
-        """Groups of these sets of rows, a sequence of ndarray."""
-        counts = np.array([len(rows) for rows in sets])
-        filled = np.zeros((len(sets), counts.max()), dtype=np.int32)
-        for group, rows in zip(filled, sets, strict=True):
-            group[: len(rows)] = rows
-        return cls(seeds, filled, counts)
-
-
-@dataclass
-class TrainingHistory:
-    """Curves by epoch and member, and how the training ended.
-
-    Attributes
-    ----------
-    loss : list of ndarray of shape (members,)
-        Weighted mean data loss of the training rows, without penalty.
-    dreg : list of ndarray of shape (members,)
-        Weighted mean of ``sum_l ||S^l||_F^2``, before multiplication by the strength;
-        NaN when no member has a penalty.
-    validation_loss : list of ndarray of shape (members,)
-        Empty without validation rows.
-    interrupted : bool
-        Whether Ctrl-C ended the training.
-    stopped : bool
-        Whether a rule or a callback did.
-    n_iter_all : int or None
-        Epochs after which some members stopped for good; None if all went on.
-    optimizer_state : list of dict of ndarray
-        Moments of AdamW at the end, by parameter.
-    """
-
-    loss: list = field(default_factory=list)
-    dreg: list = field(default_factory=list)
-    validation_loss: list = field(default_factory=list)
-    interrupted: bool = False
-    stopped: bool = False
-    n_iter_all: int = None
-    optimizer_state: list = None
-
-    def mean(self, members=slice(None)):
-        """The same with curves of float, averaged over some of the members."""
-        curves = {
-            name: [float(np.mean(losses[members])) for losses in getattr(self, name)]
-            for name in ("loss", "dreg", "validation_loss")
-        }
-        return replace(self, **curves)

@@ -5,9 +5,9 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from cr_sklearn._rows import RowGroups
 from cr_sklearn.inference._tail_ratio import tail_ratio
-from cr_sklearn.training._settings import RowGroups
-from cr_sklearn.training._stacking import OutOfFoldLoss, stack
+from cr_sklearn.search._stacking import OutOfFoldLoss, stack
 
 # Held-out rows whose Jacobians are computed for the path, over all folds.
 _PATH_ROWS = 500

@@ -1,0 +1,9 @@
+"""Where models that an earlier version saved look for their encoder.
+
+Nothing else uses this module.
+"""
+
+raise ImportError(
+    "This model was saved by an earlier version of cr_sklearn, whose encoding is "
+    "another one. Load it with the version that saved it, or fit it again."
+)

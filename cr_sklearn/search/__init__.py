@@ -1,0 +1,1 @@
+"""The search for a DREG strength: candidates, inner folds, stacking out of fold."""
