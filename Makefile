@@ -64,9 +64,9 @@ test: $(VENV)/.dev
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto $(ARGS)
 
 OLDEST := .venv-oldest
-CORE_TESTS := $(addprefix tests/test_, $(addsuffix .py, bad_input classifier common_checks \
-	cumulative_link encoding inference isolation kinds metrics nn odd_tables partial_fit \
-	selection state table_inputs training))
+CORE_TESTS := $(addprefix tests/, encoding heads inference nn search training \
+	test_bad_input.py test_classifier.py test_common_checks.py test_metrics.py \
+	test_odd_tables.py test_state.py)
 
 test-oldest: constraints-oldest.txt pyproject.toml
 	test -x $(OLDEST)/bin/python || $(PYTHON) -m venv $(OLDEST)

@@ -34,6 +34,16 @@ def moons():
     return make_moons(200, noise=0.2, random_state=0)
 
 
+@pytest.fixture(scope="session")
+def noisy():
+    """120 rows in which two of six columns matter and a fifth of labels is flipped."""
+    from sklearn.datasets import make_classification
+
+    return make_classification(
+        120, n_features=6, n_informative=2, n_redundant=0, flip_y=0.2, random_state=0
+    )
+
+
 @pytest.fixture
 def mixed_frame():
     """A pandas frame with every kind of column the encoder knows, and its target."""

@@ -87,7 +87,9 @@ def test_a_stamp_of_another_format_is_refused(moons):
         ChainzRuleClassifier().__setstate__({**state, "_format": 99})
 
 
-@pytest.mark.parametrize("duplicate", [clone, copy.copy, copy.deepcopy], ids=str)
+@pytest.mark.parametrize(
+    "duplicate", [clone, copy.copy, copy.deepcopy], ids=["clone", "copy", "deepcopy"]
+)
 def test_the_stamp_is_no_attribute(duplicate):
     """Copies and clones go through the same door as files."""
     model = duplicate(ChainzRuleClassifier(degree=2))

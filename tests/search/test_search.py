@@ -1,12 +1,10 @@
 """The automatic strength: inner folds, stacking, and what a fit tells about them."""
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 from scipy.special import expit
 from sklearn import config_context
-from sklearn.datasets import make_classification
 from sklearn.metrics import log_loss
 from sklearn.model_selection import (
     GroupKFold,
@@ -24,10 +22,8 @@ from cr_sklearn.heads._nominal import NominalHead
 from cr_sklearn.nn import ChainzRuleNetwork, CrossEntropy
 from cr_sklearn.search import _search
 from cr_sklearn.search._candidates import LINEAR_STRENGTHS, STRENGTHS, candidates
-from cr_sklearn.search._copies import original_rows
 from cr_sklearn.search._folds import inner_folds
 from cr_sklearn.search._search import Search
-from cr_sklearn.search._stacking import OutOfFoldLoss, stack
 
 # scikit-learn's words, or, where an older one gives empty folds, ours.
 TOO_FEW_GROUPS = "greater than the number of groups|(trains on|holds out) no row"
@@ -39,61 +35,8 @@ def automatic(**params):
 
 
 @pytest.fixture(scope="module")
-def noisy():
-    """120 rows in which two of six columns matter and a fifth of labels is flipped."""
-    return make_classification(
-        120, n_features=6, n_informative=2, n_redundant=0, flip_y=0.2, random_state=0
-    )
-
-
-@pytest.fixture(scope="module")
 def fitted(noisy):
     return automatic().fit(*noisy)
-
-
-def binary_losses(logits, target):
-    return OutOfFoldLoss(
-        CrossEntropy(), logits[:, :, None], target, np.ones(len(target))
-    )
-
-
-def test_stacking_finds_the_calibrated_sum_of_the_informative_member():
-    """Noise must get no weight, and modest logits their scale."""
-    rng = np.random.default_rng(0)
-    truth = rng.normal(0.0, 2.0, 2000)
-    target = (rng.random(2000) < expit(truth)).astype(int)
-    weights = stack(binary_losses(np.stack([rng.normal(size=2000), truth / 2]), target))
-    assert weights[0] < 0.1
-    assert weights[1] == pytest.approx(2.0, abs=0.2)
-
-
-def test_stacking_is_finite_where_classes_are_separable():
-    """A scale without bound would be certain of everything, also of its errors."""
-    target = np.arange(50) % 2
-    weights = stack(binary_losses(np.stack([2.0 * target - 1.0] * 2), target))
-    assert weights.sum() < 50
-
-
-def test_strengths_that_all_mislead_leave_one():
-    """An ensemble of weight zero would answer nothing."""
-    target = np.arange(50) % 2
-    logits = np.stack([1.0 - 2.0 * target, 3.0 - 6.0 * target])
-    np.testing.assert_array_equal(stack(binary_losses(logits, target)), [1.0, 0.0])
-
-
-def test_weights_of_the_loss_are_those_of_repetition():
-    """Stacking has to honour sample weights like the training does."""
-    rng = np.random.default_rng(0)
-    logits, target = rng.normal(size=(3, 30, 1)), rng.integers(0, 2, 30)
-    times = rng.integers(1, 4, 30)
-    weighted = OutOfFoldLoss(CrossEntropy(), logits, target, times.astype(float))
-    repeated = OutOfFoldLoss(
-        CrossEntropy(),
-        np.repeat(logits, times, axis=1),
-        np.repeat(target, times),
-        np.ones(times.sum()),
-    )
-    np.testing.assert_allclose(stack(weighted), stack(repeated), atol=1e-6)
 
 
 def test_the_strength_is_chosen_from_predictions_of_rows_not_trained_on(noisy):
@@ -415,83 +358,3 @@ def test_folds_that_can_be_read_once_are_refused(noisy):
     folds = KFold(3).split(noisy[0])
     with pytest.raises(ValueError, match=r"only once.*cv=list"):
         automatic(cv=folds).fit(*noisy)
-
-
-def repeated(n_rows=150, n_copies=5, decimals=12):
-    """Rows of which three in ten have the other label, and copies of them."""
-    rng = np.random.default_rng(0)
-    X = rng.normal(size=(n_rows, 4)).round(decimals)
-    y = (X[:, 0] > 0) ^ (rng.random(n_rows) < 0.3)
-    return np.repeat(X, n_copies, axis=0), np.repeat(y, n_copies)
-
-
-@pytest.mark.parametrize("decimals", [12, 1])
-def test_copies_of_a_row_are_in_one_fold(decimals):
-    """A network that has seen a row's copy knows its label: it is not held out."""
-    X, y = repeated(decimals=decimals)
-    model = automatic(max_iter=10).fit(X, y)
-    assert model.oof_score_ < 0.8
-    alone = automatic(max_iter=10).fit(X[::5], y[::5])
-    assert model.oof_score_ == pytest.approx(alone.oof_score_, abs=0.08)
-
-
-def test_copies_of_a_row_are_on_one_side_of_early_stopping():
-    """A validation loss on rows that were trained on never says stop."""
-    X, y = repeated()
-    model = ChainzRuleClassifier(
-        dreg_strength=0.0001, early_stopping=True, max_iter=60, random_state=0
-    ).fit(X, y)
-    assert min(model.validation_loss_curve_) > 0.4
-
-
-COARSE = {
-    "answers": lambda rng: rng.integers(0, 4, (300, 4)),
-    "one rounded column": lambda rng: rng.normal(size=(300, 1)).round(1),
-    "a few copies among answers": lambda rng: np.r_[
-        rng.integers(0, 9, (290, 4)), np.zeros((10, 4))
-    ],
-}
-
-
-@pytest.mark.parametrize("make", COARSE.values(), ids=COARSE)
-def test_rows_that_agree_by_chance_are_not_copies(make):
-    """Unseen rows agree with them too; held out together they would look worse."""
-    X = make(np.random.default_rng(0)).astype(float)
-    target = np.arange(len(X)) % 2
-    original = original_rows(read_columns(X), np.zeros(X.shape[1], bool), target)
-    np.testing.assert_array_equal(original, np.arange(len(X)))
-
-
-def test_copies_are_found_among_gaps_and_categories():
-    """Missing values agree with each other, and zero with minus zero."""
-    frame = pd.DataFrame(
-        {
-            "x": [1.5003, np.nan, 1.5, np.nan, 0.0, -0.0, 2.0, 3.0],
-            "c": ["a", "b", "a", "b", "a", "a", "b", None],
-        }
-    )
-    columns = read_columns(frame)
-    original = original_rows(columns, np.array([False, True]), np.zeros(8, int))
-    assert original[1] == original[3]
-    assert original[4] == original[5]
-    assert len(np.unique(original)) == 6
-
-
-def test_class_weights_are_sample_weights():
-    """Both are documented as factors of the same loss."""
-    rng = np.random.default_rng(0)
-    X = rng.normal(size=(160, 3))
-    y = (X[:, 0] + rng.normal(size=160) > 0).astype(int)
-    weighted = automatic(class_weight={0: 1, 1: 3}).fit(X, y)
-    given = automatic().fit(X, y, sample_weight=1.0 + 2.0 * y)
-    np.testing.assert_allclose(weighted.predict_proba(X), given.predict_proba(X))
-    assert weighted.oof_score_ == pytest.approx(given.oof_score_)
-
-
-def test_a_class_of_weight_zero_is_known_and_never_expected(noisy):
-    """Scorers ask for its column."""
-    X, y = noisy
-    y = np.where(np.arange(len(y)) % 3, y, 2)
-    model = automatic(class_weight={0: 1, 1: 1, 2: 0}).fit(X, y)
-    assert model.predict_proba(X).shape == (len(y), 3)
-    assert model.predict_proba(X)[:, 2].max() < 0.1
