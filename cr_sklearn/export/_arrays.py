@@ -104,6 +104,16 @@ def addcmul(c, a, b):
     return a * b + c
 
 
+def horner(q, z, a=None, out=None):
+    """Return ``a + q z``."""
+    return q * z if a is None else q * z + a
+
+
+def affine(x, slope, offset):
+    """Return ``offset + slope x``."""
+    return x * slope + offset
+
+
 def multiply(a, b, out=None):
     """Return the product."""
     return a * b

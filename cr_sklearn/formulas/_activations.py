@@ -15,8 +15,9 @@ _DENSITY_AT_0 = 1.0 / math.sqrt(2.0 * math.pi)
 def polynomial(xp, z, n_derivatives, out=None, *, coefficients):
     r"""Return polynomials without a constant term, by Horner's scheme.
 
-    With the quotient :math:`q(z) = \phi(z) / z` and its Taylor coefficients q, q',
-    q''/2: :math:`\phi = z q,\; \phi' = q + z q',\; \phi''/2 = q' + z q''/2`.
+    With the quotient :math:`q(z) = \phi(z) / z`, a lower coefficient a turns
+    :math:`\phi` into :math:`z (a + \phi)`, whose derivatives are
+    :math:`(a + \phi) + z \phi'` and, halved, :math:`\phi' + z \phi'' / 2`.
 
     Parameters
     ----------
@@ -29,24 +30,25 @@ def polynomial(xp, z, n_derivatives, out=None, *, coefficients):
         Of z, z^2, ...
     """
     *lower, q = coefficients
-    first = second = None
-    for coefficient in reversed(lower):
-        if n_derivatives > 1 and first is not None:
-            second = first if second is None else xp.addcmul(first, second, z)
+    slope, half_curvature = q, None
+    for a in reversed(lower):
+        if n_derivatives > 1:
+            half_curvature = (
+                slope
+                if half_curvature is None
+                else xp.addcmul(slope, z, half_curvature)
+            )
+        q = xp.horner(q, z, a)
         if n_derivatives > 0:
-            first = q if first is None else xp.addcmul(q, first, z)
-        q = xp.addcmul(coefficient, q, z)
-    results = [xp.multiply(q, z, out=out)]
-    if n_derivatives > 0:
-        slope = q if first is None else xp.addcmul(q, first, z)
-        results.append(xp.broadcast_to(slope, z))
-    if n_derivatives > 1:
-        if first is None:
-            first = 0.0 * z
-        elif second is not None:
-            first = xp.addcmul(first, second, z)
-        results.append(xp.broadcast_to(first, z))
-    return tuple(results)
+            slope = xp.horner(slope, z, q)
+    value = xp.horner(q, z, out=out)
+    if n_derivatives == 0:
+        return (value,)
+    if not lower:
+        slope, half_curvature = xp.broadcast_to(slope, z), 0.0 * z
+    elif len(lower) == 1 and n_derivatives > 1:
+        half_curvature = xp.broadcast_to(half_curvature, z)
+    return (value, slope, half_curvature)[: n_derivatives + 1]
 
 
 def relu(xp, z, n_derivatives, out=None):

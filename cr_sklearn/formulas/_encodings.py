@@ -49,11 +49,11 @@ def ramp(xp, v, offset, slope, mean):
     xp : module
         Array namespace.
     v : array of shape (..., n_ramps)
-        Values of each ramp's column.
+        Values of each ramp's column; may be overwritten.
     offset, slope, mean : array of shape (n_ramps,)
         The ramp is ``offset + slope v`` between 0 and ``RISE``.
     """
-    rise = xp.clip(xp.addcmul(offset, v, slope), 0.0, RISE)
+    rise = xp.clip(xp.affine(v, slope, offset), 0.0, RISE)
     rise -= mean
     return rise
 

@@ -6,6 +6,7 @@ from scipy.special import expit, ndtr, softmax
 
 __all__ = [
     "addcmul",
+    "affine",
     "argmax",
     "as_float",
     "as_integer",
@@ -14,6 +15,7 @@ __all__ = [
     "concat",
     "exp",
     "expm1",
+    "horner",
     "hypot_1",
     "log",
     "maximum",
@@ -40,6 +42,21 @@ def addcmul(c, a, b):
     result = a * b
     result += c
     return result
+
+
+def affine(x, slope, offset):
+    """Return ``offset + slope x``. Overwrites x: new memory takes most of the time."""
+    x *= slope
+    x += offset
+    return x
+
+
+def horner(q, z, a=None, out=None):
+    """Return ``a + q z``. Overwrites a q of the shape of z."""
+    q = np.multiply(q, z, out=q if q.shape == z.shape else out)
+    if a is not None:
+        q += a
+    return q
 
 
 def broadcast_to(values, like):

@@ -17,6 +17,7 @@ from torch.special import erfcx, log_ndtr
 
 __all__ = [
     "addcmul",
+    "affine",
     "argmax",
     "as_float",
     "broadcast_to",
@@ -25,6 +26,7 @@ __all__ = [
     "erfcx",
     "exp",
     "expm1",
+    "horner",
     "hypot_1",
     "log",
     "log_ndtr",
@@ -42,6 +44,16 @@ __all__ = [
 multiply = torch.mul
 normal_cdf = torch.special.ndtr
 clip = torch.clamp_
+
+
+def affine(x, slope, offset):
+    """Return ``offset + slope x``."""
+    return addcmul(offset, x, slope)
+
+
+def horner(q, z, a=None, out=None):
+    """Return ``a + q z``."""
+    return torch.mul(q, z, out=out) if a is None else addcmul(a, q, z)
 
 
 def broadcast_to(values, like):
