@@ -175,7 +175,7 @@ class BaseChainzRule(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
 
     @of_one_fit
     def jacobian(self, X):
-        """Exact Jacobian of the outputs with respect to the columns.
+        """Return the exact Jacobian of the outputs with respect to the columns.
 
         The outputs are those of ``decision_function``; of an ordinal model the latent.
 
@@ -204,7 +204,7 @@ class BaseChainzRule(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
 
     @of_one_fit
     def sensitivity(self, X):
-        r"""How strongly each prediction leans on its inputs.
+        r"""Measure how strongly each prediction leans on its inputs.
 
         The Frobenius norm :math:`\lVert \partial f(x) / \partial x \rVert_F` of the
         Jacobian of the outputs (logits) with respect to the standardised inputs:
@@ -236,7 +236,7 @@ class BaseChainzRule(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
         return sensitivity
 
     def tail_ratio(self, X):
-        r"""Tail ratio of the sensitivities of a batch.
+        r"""Return the tail ratio of the sensitivities of a batch.
 
         .. math:: \tau = \mathrm{quantile}_{0.99}(s) / \mathrm{mean}(s), \qquad
                   s_i = \lVert \partial f(x_i) / \partial x \rVert_F

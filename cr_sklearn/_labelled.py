@@ -46,7 +46,7 @@ class LabelledChainzRule(ClassifierMixin, BaseChainzRule):
 
     @of_one_fit
     def predict_proba(self, X, return_sensitivity=False):
-        """Class probabilities.
+        """Predict class probabilities.
 
         Parameters
         ----------
@@ -68,7 +68,7 @@ class LabelledChainzRule(ClassifierMixin, BaseChainzRule):
         )
 
     def score(self, X, y, sample_weight=None):
-        """Accuracy of the predictions.
+        """Return the accuracy of the predictions.
 
         Parameters
         ----------
@@ -102,7 +102,7 @@ class LabelledChainzRule(ClassifierMixin, BaseChainzRule):
         return float(np.average(hits, weights=weight))
 
     def predict_log_proba(self, X):
-        """Logarithms of the class probabilities.
+        """Predict logarithms of the class probabilities.
 
         Parameters
         ----------

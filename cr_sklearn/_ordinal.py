@@ -322,7 +322,7 @@ class ChainzRuleOrdinalRegressor(LabelledChainzRule):
 
     @of_one_fit
     def predict_cumproba(self, X):
-        r"""Probabilities :math:`P(y \le k)` of each class or a lower one.
+        r"""Predict :math:`P(y \le k)`, the probability of each class or a lower one.
 
         Parameters
         ----------
@@ -337,7 +337,7 @@ class ChainzRuleOrdinalRegressor(LabelledChainzRule):
 
     @of_one_fit
     def predict_expected(self, X, scores=None):
-        """Expected score of each row: a prediction between the classes.
+        """Predict the expected score of each row, which may lie between the classes.
 
         Parameters
         ----------
@@ -374,7 +374,7 @@ class ChainzRuleOrdinalRegressor(LabelledChainzRule):
 
     @of_one_fit
     def predict_latent(self, X):
-        """Latent f(x) of the ensemble, on the scale of ``thresholds_``.
+        """Predict the latent f(x) of the ensemble, on the scale of ``thresholds_``.
 
         Parameters
         ----------

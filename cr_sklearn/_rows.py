@@ -107,7 +107,7 @@ class RowGroups(NamedTuple):
 
     @classmethod
     def of(cls, seeds, sets):
-        """Groups of these sets of rows, a sequence of ndarray."""
+        """Make a group of each of these sets of rows."""
         counts = np.array([len(rows) for rows in sets])
         filled = np.zeros((len(sets), counts.max()), dtype=np.int32)
         for group, rows in zip(filled, sets, strict=True):

@@ -53,7 +53,7 @@ def of_one_fit(method):
 
 
 def weights_property(public, name, doc):
-    """Arrays of the networks that predict: to change them changes the predictions."""
+    """Make a property of arrays that predict, so that changes of them count."""
 
     def get(self):
         if "_network" not in vars(self):

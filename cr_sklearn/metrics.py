@@ -176,7 +176,7 @@ class OrdinalScorer:
         return float(score(_ranks(true, rank, "y"), predicted, weight))
 
     def _order(self, estimator, declared, true, classes):
-        """All labels from lowest to highest."""
+        """Return all labels from lowest to highest."""
         if self.categories is not None:
             return self.categories
         seen = {*true.tolist(), *classes.tolist()}
@@ -199,7 +199,7 @@ class OrdinalScorer:
 
 
 def _fitted_categories(estimator):
-    """Rank order that an estimator was fitted with, also inside pipeline or search."""
+    """Find the rank order of an estimator, also inside pipelines and searches."""
     with suppress(TypeError):  # of another library
         estimator = unwrap(estimator).estimator
     categories = getattr(estimator, "categories_", None)

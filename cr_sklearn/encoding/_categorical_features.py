@@ -4,7 +4,7 @@ import numpy as np
 
 
 def categorical_mask(columns, categorical_features):
-    """Which columns are categorical: the declared ones, and those that look so.
+    """Find the columns that are categorical, declared or by their looks.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ def categorical_mask(columns, categorical_features):
 
 
 def declared_mask(columns, categorical_features):
-    """Which columns the user, or their dtype, says to be categorical.
+    """Find the columns that the user, or their dtype, declares categorical.
 
     Raises
     ------

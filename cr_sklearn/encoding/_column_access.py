@@ -38,13 +38,13 @@ class Columns:
             yield batch
 
     def take(self, rows):
-        """The table of these rows."""
+        """Return the table of these rows."""
         part = self._take(rows)
         part.is_fitted = self.is_fitted
         return part
 
     def numeric(self, features):
-        """Columns as a float64 matrix with NaN for missing values.
+        """Return columns as a float64 matrix with NaN for missing values.
 
         The matrix may be the user's own: it must not be written to.
 
@@ -64,11 +64,11 @@ class Columns:
         return matrix
 
     def objects(self, feature):
-        """Values of a column as an array of objects, integers exact."""
+        """Return a column as an array of objects, in which integers are exact."""
         return _to_objects(np.asarray(self._values(feature, exact=True)))
 
     def factorize(self, feature):
-        """Distinct values of a column and where they are.
+        """Find the distinct values of a column and where they are.
 
         Returns
         -------
@@ -104,7 +104,7 @@ class Columns:
         return levels[~missing], codes
 
     def declared_by_dtype(self):
-        """Which columns are categorical by their dtype, a mask."""
+        """Find the columns that are categorical by their dtype, as a mask."""
         return np.zeros(self.n_features, dtype=bool)
 
     def looks_categorical(self, feature):

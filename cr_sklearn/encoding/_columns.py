@@ -108,7 +108,7 @@ class FrameColumns(Columns):
         return list(self._names)
 
     def with_value(self, feature, other, row):
-        """The user's table, with a column set to what another table has in a row."""
+        """Return the user's table with a column set to a value of another table."""
         name = self._names[feature]
         value = other._frame.get_column(name)[np.full(self.n_rows, row)]
         return self._frame.with_columns(value).to_native()
@@ -149,7 +149,7 @@ class FrameColumns(Columns):
             matrix[:, position] = self._as_float(features[position])
 
     def position(self, name):
-        """Position of the column of this name."""
+        """Return the position of the column of this name."""
         if name not in self._names:
             raise ValueError(
                 f"categorical_features names {name!r}, which is no column of X. "
@@ -182,7 +182,7 @@ class ArrayColumns(Columns):
         return ArrayColumns(self.native[rows])
 
     def label(self, feature):
-        """Position of a column, for messages."""
+        """Return the position of a column, for messages."""
         return str(feature)
 
     @property
@@ -191,7 +191,7 @@ class ArrayColumns(Columns):
         return [f"x{feature}" for feature in range(self.n_features)]
 
     def with_value(self, feature, other, row):
-        """The user's table, with a column set to what another table has in a row."""
+        """Return the user's table with a column set to a value of another table."""
         array = self.native.astype(np.result_type(self.native, other.native))
         array[:, feature] = other.native[row, feature]
         return array
@@ -210,7 +210,7 @@ class ArrayColumns(Columns):
         return self.native[:, feature]
 
     def position(self, name):
-        """Position of the column of this name."""
+        """Return the position of the column of this name."""
         raise ValueError(
             f"categorical_features names {name!r}, but X has no column names. Pass "
             "positions, or a dataframe."

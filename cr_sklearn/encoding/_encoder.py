@@ -135,7 +135,7 @@ class TabularEncoder(BaseEstimator):
         return encoded, standardised
 
     def standardised_jacobian(self, jacobian, standardised):
-        """Jacobian by standardised numeric columns and by indicators.
+        """Carry a Jacobian back to standardised numeric columns and indicators.
 
         Parameters
         ----------
@@ -160,7 +160,7 @@ class TabularEncoder(BaseEstimator):
         return result
 
     def tangents(self, standardised):
-        """Derivative of the encoded columns, to be carried through the network.
+        """Return the derivatives of the encoded columns, as tangents for the network.
 
         Parameters
         ----------
@@ -183,7 +183,7 @@ class TabularEncoder(BaseEstimator):
         return tangents
 
     def user_jacobian(self, jacobian, standardised):
-        """Jacobian by source column in the user's units.
+        """Carry a Jacobian back to the user's columns, in their units.
 
         Parameters
         ----------
@@ -223,7 +223,7 @@ class TabularEncoder(BaseEstimator):
         return xp.clip(values, -FAR_OUT, FAR_OUT)
 
     def _fit_numeric(self, columns, weight):
-        """Centre and scale, and the weight of the missing values where there are some.
+        """Learn centres and scales; return the weights of missing values.
 
         Column by column, so that no second copy of a large table is made.
         """
@@ -258,7 +258,7 @@ class TabularEncoder(BaseEstimator):
         return weights
 
     def _fit_categories(self, columns, weight):
-        """Categories and buckets; the weight of each indicator, by column."""
+        """Learn the categories; return the weight of each indicator, by column."""
         self.categories_, self.rare_share_, self.missing_bucket_ = {}, {}, {}
         weights = []
         categorical = np.flatnonzero(self.is_categorical_).tolist()
@@ -287,7 +287,7 @@ class TabularEncoder(BaseEstimator):
         return weights
 
     def _positions(self, feature, label, levels, codes, seen=None):
-        """Indicator of each row's category; -1 for none."""
+        """Return the indicator of each row's category, -1 for none."""
         categories = self.categories_[feature]
         missing = rare = -1
         if self.missing_bucket_[feature]:

@@ -46,7 +46,7 @@ ADVICE = {
 
 
 def is_missing(values):
-    """None, NaN, pandas.NA and NaT in an array of objects."""
+    """Find None, NaN, pandas.NA and NaT in an array of objects."""
     return np.fromiter(map(_is_missing, values), dtype=bool, count=len(values))
 
 
@@ -65,7 +65,7 @@ def _is_missing(value):
 
 
 def as_objects(values):
-    """One-dimensional array of objects, which may be tuples, of a list."""
+    """Make a one-dimensional array of a list of objects, which may be tuples."""
     return np.fromiter(values, dtype=object, count=len(values))
 
 
@@ -94,7 +94,7 @@ def kind_of(value):
 
 
 def kinds_of(values):
-    """Kinds of the values of an array that are not missing.
+    """Return the kinds of the values of an array that are not missing.
 
     Returns
     -------

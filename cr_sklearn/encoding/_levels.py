@@ -24,7 +24,7 @@ _SHOWN = 3
 
 
 def level_limit(columns, features):
-    """Categories that each of these columns of a table may keep."""
+    """Return how many categories each of these columns may keep."""
     limit = _MAX_LEVELS
     if limit * len(features) > _MAX_LEVELS_IN_ALL:
         n_levels = np.array(
@@ -39,7 +39,7 @@ def level_limit(columns, features):
 
 
 def in_order(levels, codes, label):
-    """Categories of one kind sorted, and the codes of the rows that go with that.
+    """Sort categories of one kind, and the codes of the rows with them.
 
     Raises
     ------
@@ -62,7 +62,7 @@ def in_order(levels, codes, label):
 
 
 def kept_levels(weights, counts, limit):
-    """Which categories have an indicator of their own, a mask.
+    """Find the categories that get an indicator of their own, as a mask.
 
     All of them, or the heaviest where there are more than ``limit``, of equal ones the
     first; but not those of a single row, from which nothing can be learned.
@@ -98,7 +98,7 @@ class LevelCodes:
         self._kind = kind_of(categories[0]) if len(categories) else None
 
     def of(self, levels):
-        """Code of each of some values; None for those that are not known.
+        """Return the code of each value, None for those that are not known.
 
         A value of another type is the category that is written like it: the number 101
         is "101", and the text "101" is 101.
@@ -197,7 +197,7 @@ _BOOLEANS = {
 
 
 def _spellings(value):
-    """Texts that mean a value and nothing else."""
+    """Return the texts that mean a value and nothing else."""
     if isinstance(value, (bool, np.bool_)):
         return {text for text, boolean in _BOOLEANS.items() if boolean == value}
     texts = {str(value)}
@@ -217,7 +217,7 @@ def _spellings(value):
 
 
 def _number(value):
-    """Number or boolean that a text is, or None; what is no text, itself."""
+    """Read a text as a number or boolean, or None; return what is no text as it is."""
     if not isinstance(value, str):
         return value
     if value in _BOOLEANS:

@@ -82,12 +82,12 @@ class PiecewiseLinear:
         return self
 
     def transform(self, values):
-        """Ramps of each row, (n, n_ramps); NaN where missing."""
+        """Encode values as ramps, (n, n_ramps); NaN where missing."""
         values = np.take(values, self.source_, axis=1)
         return ramp(xp, values, self.offset_, self.slope_, self.mean_)
 
     def slope(self, values):
-        """Derivative of each ramp by its column, (n, n_ramps); 0 where missing.
+        """Return the derivatives of the ramps, (n, n_ramps); 0 where missing.
 
         At a knot it is the derivative to the right.
         """
@@ -110,7 +110,7 @@ class PiecewiseLinear:
 
 
 def _knots(column, weight, n_ramps):
-    """Lower and upper end of each ramp of a column."""
+    """Return the lower and the upper end of each ramp of a column."""
     knots = np.unique(column[~np.isnan(column)])
     if len(knots) > n_ramps + 1:
         levels = np.arange(1, n_ramps) / n_ramps

@@ -4,7 +4,7 @@ import numpy as np
 
 
 def weighted_quantile(x, q, weight):
-    """Quantiles in which a weight of 2 equals the row twice.
+    """Return quantiles in which a weight of 2 equals the row twice.
 
     The averaged inverse of the weighted distribution function, column by column,
     ignoring NaN.

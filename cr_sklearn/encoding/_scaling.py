@@ -17,7 +17,7 @@ _LEAST = 1e-300
 
 @np.errstate(over="ignore")  # of far values, which are then cut
 def center_and_scale(column, weight):
-    """Robust centre and scale of a column, and whether it varies.
+    """Return a robust centre and scale of a column, and whether it varies.
 
     The median, and the interquartile range divided by 1.349. Where the quartiles
     coincide, the standard deviation takes its place, of values whose distance from

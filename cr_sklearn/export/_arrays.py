@@ -135,7 +135,7 @@ def clip(x, low, high):
 
 
 def exp(x):
-    """Exponential function."""
+    """Return the exponential function."""
     return x.apply("Exp")
 
 
@@ -145,7 +145,7 @@ def expm1(x):
 
 
 def sqrt(x):
-    """Square root."""
+    """Return the square root."""
     return x.apply("Sqrt")
 
 
@@ -155,17 +155,17 @@ def hypot_1(x):
 
 
 def tanh(x, out=None):
-    """Hyperbolic tangent."""
+    """Return the hyperbolic tangent."""
     return x.apply("Tanh")
 
 
 def sigmoid(x):
-    """Logistic function."""
+    """Return the logistic function."""
     return x.apply("Sigmoid")
 
 
 def normal_cdf(x):
-    """Standard normal distribution function.
+    """Return the standard normal distribution function.
 
     ONNX Runtime has the error function in single precision alone: seven digits.
     """

@@ -31,7 +31,7 @@ class MatrixInput:
         self.rounding = rounding
 
     def numeric(self, features):
-        """Columns as a matrix of their own."""
+        """Return columns as a matrix of their own."""
         return xp.take(self._matrix, np.asarray(features), axis=1)
 
     def any_column(self):
@@ -52,7 +52,7 @@ class ColumnInputs:
         self._columns = columns
 
     def numeric(self, features):
-        """Columns as one matrix."""
+        """Return columns as one matrix."""
         return xp.concat([self._columns[feature] for feature in features], 1)
 
     def any_column(self):
@@ -80,7 +80,7 @@ class Encoding(NamedTuple):
 
 
 def holds_strings(categories, label):
-    """Whether categories are strings, and not numbers.
+    """Tell whether categories are strings, and not numbers.
 
     Raises
     ------
@@ -214,7 +214,7 @@ def user_jacobian(encoder, jacobian, numeric, missing):
 
 
 def _indicators(encoder, columns):
-    """Indicators of missing values and of each column's categories, centred."""
+    """Write down indicators of missing values and categories, centred."""
     start = len(encoder.missing_features_)
     parts = []
     if start:
@@ -249,5 +249,5 @@ def _indicators(encoder, columns):
 
 
 def _magnitude(encoder):
-    """Of each numeric column's values, in standardised units."""
+    """Return the size of each numeric column's values, in standardised units."""
     return 1.0 + np.abs(encoder.center_) / encoder.scale_

@@ -111,7 +111,7 @@ def _write_down(estimator, head, columns, sensitivity, jacobian):
 
 
 def _column_types(estimator):
-    """Type and width of each input of a model without steps before."""
+    """Return type and width of each input of a model without steps before."""
     encoder = estimator._encoder
     names = getattr(estimator, "feature_names_in_", None)
     types = []
@@ -134,7 +134,7 @@ def _column_types(estimator):
 
 
 def _table_types(steps, X):
-    """Type and width of each input of the steps before an estimator."""
+    """Return type and width of each input of the steps before an estimator."""
     n_features = steps.n_features_in_
     is_string = np.zeros(n_features, dtype=bool)
     if X is not None:
@@ -172,7 +172,7 @@ def _refuse_names(types, outputs):
 
 
 def _steps_before(graph, steps, types, estimator_name):
-    """Nodes of the steps before the last, by skl2onnx."""
+    """Convert the steps before an estimator, by skl2onnx."""
     import skl2onnx
     from skl2onnx.common import data_types
 

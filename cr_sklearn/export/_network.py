@@ -70,7 +70,7 @@ def _n_units(coefs):
 
 
 def _times(h, coefs):
-    """(n, n_in) or (n, members * n_in), times one matrix or each member's own."""
+    """Multiply (n, n_in) or (n, members * n_in) by one matrix or by each member's."""
     if coefs.ndim == 2:
         return h @ coefs
     members, n_in, n_out = coefs.shape

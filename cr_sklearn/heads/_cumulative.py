@@ -45,13 +45,13 @@ def class_probabilities(xp, link, margins):
 
 
 def _ends(xp, margins):
-    """F beyond the outer thresholds: columns of 0 and of 1."""
+    """Return F beyond the outer thresholds: columns of 0 and of 1."""
     first = xp.zeros_column(margins)
     return first, first + 1.0
 
 
 def class_probability_slopes(link, margins):
-    """Derivatives (n, K) of the classes' probabilities by the latent f."""
+    """Return derivatives (n, K) of class probabilities with respect to the latent."""
     density = LINKS[link].pdf(numpy_namespace, -margins)
     # None at the outer ends, where probabilities are 0 and 1.
     at_thresholds = np.pad(density, ((0, 0), (1, 1)))
@@ -91,5 +91,5 @@ def margins_shift(link, margins, weight, shares):
 
 
 def thresholds_of(link, shares):
-    """Thresholds (K - 1,) at which classes have these shares where f is 0."""
+    """Return thresholds (K - 1,) at which classes have these shares where f is 0."""
     return LINKS[link].quantile(np.cumsum(shares)[:-1])

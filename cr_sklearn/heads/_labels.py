@@ -220,7 +220,7 @@ class LabelHead(Head):
         return np.bincount(rows.target[first], minlength=len(self.labels))
 
     def _read_classes(self, classes, earlier):
-        """Classes that partial_fit may bring, and their order where it is declared."""
+        """Read the classes that partial_fit may bring, and their order if declared."""
         if classes is None:
             if earlier is None:
                 raise ValueError(

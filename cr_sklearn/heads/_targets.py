@@ -74,7 +74,7 @@ def read_target(y, name="y", known=()):
 
 
 def declared_order(y):
-    """Categories of an ordered Categorical, Enum or Arrow dictionary, in their order.
+    """Read the order of an ordered Categorical, Enum or Arrow dictionary.
 
     Unused ones are among them. None where the type of ``y`` knows no order.
     """
@@ -92,7 +92,7 @@ def declared_order(y):
 
 
 def checked_order(categories):
-    """Categories as a list, if they have an order, are at least 2 and all different.
+    """Check that categories have an order, and are 2 different ones at least.
 
     Raises
     ------
@@ -128,14 +128,14 @@ def checked_order(categories):
 
 
 def is_numeric(labels):
-    """Whether labels have an order of their own: numbers and booleans."""
+    """Tell whether labels have an order of their own: numbers and booleans."""
     if labels.dtype.kind == "O":  # integers of more than 64 bits
         return all(kind_of(label) == "number" for label in labels)
     return labels.dtype.kind in "biuf"
 
 
 def comparable(values, labels):
-    """Numbers that compare exactly with labels; NumPy compares two kinds as floats."""
+    """Return numbers that compare exactly with labels, where NumPy takes floats."""
     kinds = {values.dtype.kind, labels.dtype.kind}
     return values.astype(object) if len(kinds) > 1 and kinds <= set("iuf") else values
 
@@ -183,7 +183,7 @@ def _is_arrow_dictionary(y):
 
 
 def _dictionary(y):
-    """Order of an Arrow dictionary, unless its chunks contradict each other."""
+    """Read the order of an Arrow dictionary; None if its chunks contradict it."""
     orders = [chunk.dictionary.to_pylist() for chunk in getattr(y, "chunks", [y])]
     longest = max(orders, key=len, default=[])
     agree = all(
@@ -211,7 +211,7 @@ def _to_array(y):
 
 
 def _from_list(y):
-    """Array of a list, whose values of several types NumPy would make those of one."""
+    """Make an array of a list without changing the types of its values."""
     types = set(map(type, y))
     array = y if len(types) > 1 else np.asarray(y)
     inexact = len(types) > 1 or (types == {int} and array.dtype.kind == "f")
@@ -253,7 +253,7 @@ def _of_one_kind(values, name, order):
 
 
 def _whole_numbers(values, name):
-    """Integers exactly, in a dtype that holds them; else floats."""
+    """Return integers exactly, in a dtype that holds them; else floats."""
     for row, value in enumerate(values):
         if value in (math.inf, -math.inf):
             raise ValueError(

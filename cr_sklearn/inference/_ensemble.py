@@ -26,7 +26,7 @@ class LinearParts(NamedTuple):
     head: np.ndarray | None
 
     def read_out(self, x, h):
-        """Outputs for the inputs and the last hidden units."""
+        """Return outputs for the inputs and the last hidden units."""
         outputs = x @ self.linear + self.intercept
         if self.head is not None:
             outputs += h @ self.head
@@ -81,7 +81,7 @@ class EnsembleFunction:
         self._line_up()
 
     def _line_up(self):
-        """Views of the deep members, side by side."""
+        """Make views of the deep members, side by side."""
         self.coefs, self.intercepts, self.activations = [], [], []
         if not self._n_deep:
             return
@@ -118,7 +118,7 @@ class EnsembleFunction:
         )
 
     def outputs(self, x):
-        """Value of the function.
+        """Return the value of the function.
 
         Parameters
         ----------
@@ -133,7 +133,7 @@ class EnsembleFunction:
         return parts.read_out(x, h)
 
     def outputs_and_jacobian(self, x):
-        """Value and exact Jacobian, in reverse mode.
+        """Return the value and the exact Jacobian, in reverse mode.
 
         Parameters
         ----------
@@ -154,7 +154,7 @@ class EnsembleFunction:
         return parts.read_out(x, h), jacobian
 
     def outputs_and_tangents(self, x, tangents):
-        """Value, and exact Jacobian times tangents of the inputs, in forward mode.
+        """Return the value and the Jacobian times tangents, in forward mode.
 
         Parameters
         ----------
@@ -198,7 +198,7 @@ class EnsembleFunction:
         return forward < reverse
 
     def rows_at_once(self, n_tangents=None):
-        """Rows to pass at a time, so that what is computed from them stays in cache.
+        """Return how many rows at a time stay in cache with what is computed from them.
 
         Parameters
         ----------
@@ -218,7 +218,7 @@ class EnsembleFunction:
         return max(1, _IN_CACHE // max(per_row, 1))
 
     def _hidden(self, x, with_slopes):
-        """Last hidden units, (n, units), and slopes of all hidden layers."""
+        """Return the last hidden units, (n, units), and slopes of all hidden layers."""
         h, slopes = x, []
         for coefs, intercept, activation in zip(
             self.coefs, self.intercepts, self.activations, strict=True
@@ -230,7 +230,7 @@ class EnsembleFunction:
         return h, slopes
 
     def _walk_back(self, head, slopes):
-        """Jacobian of the hidden layers' part: its rows walk back to the inputs."""
+        """Return the Jacobian of the hidden layers' part, from the outputs back."""
         n, n_outputs = len(slopes[0]), self.n_outputs
         rows = head.T * slopes[-1][:, None]
         for coefs, slope in zip(self.coefs[:0:-1], slopes[-2::-1], strict=True):
@@ -247,12 +247,12 @@ def _interleaved(coefs):
 
 
 def side_by_side(coefs):
-    """(members, n, units) -> (n, members * units), a view of what is interleaved."""
+    """View (members, n, units) as (n, members * units), if interleaved in memory."""
     return coefs.swapaxes(0, 1).reshape(coefs.shape[1], -1)
 
 
 def _times(h, coefs):
-    """Units of all members, times one matrix or each member's own.
+    """Multiply the units of all members by one matrix or by each member's.
 
     Parameters
     ----------

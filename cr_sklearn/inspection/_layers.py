@@ -10,7 +10,7 @@ from cr_sklearn.formulas import _numpy as xp
 
 
 def layer_sensitivity(estimator, X):
-    r"""Jacobian norms of every layer: where in the networks the sensitivity arises.
+    r"""Measure the Jacobian norms of every layer, where sensitivity arises.
 
     Each network has layers :math:`l = 1, \dots, L` and the output, with the Jacobians
     :math:`S^l = \partial h^l / \partial x` by the encoded inputs x. DREG penalises
@@ -110,7 +110,7 @@ class HiddenLayer(NamedTuple):
 
 
 def members_of(estimator):
-    """The networks of an ensemble, one by one.
+    """Take an ensemble apart into its networks.
 
     Returns
     -------
@@ -146,7 +146,7 @@ def hidden_layers(member, x):
 
 
 def _stream(member, x):
-    """Derivative stream of one network.
+    """Carry the derivative stream through one network.
 
     Returns
     -------

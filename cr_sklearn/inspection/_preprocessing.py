@@ -46,7 +46,7 @@ class Origin(NamedTuple):
 
     @classmethod
     def unrelated(cls, n_rows, n_columns):
-        """Columns that have no derivative."""
+        """Make columns that have no derivative."""
         return cls(
             np.full(n_columns, _NONE),
             np.zeros(n_columns),
@@ -55,13 +55,13 @@ class Origin(NamedTuple):
 
     @classmethod
     def join(cls, parts):
-        """Columns side by side."""
+        """Put columns side by side."""
         return cls(
             *(np.concatenate(arrays, axis=-1) for arrays in zip(*parts, strict=True))
         )
 
     def take(self, columns):
-        """A part of the columns, an array of positions."""
+        """Take a part of the columns, by an array of positions."""
         return Origin(
             self.source[columns], self.slope[columns], self.cut_off[:, columns]
         )
@@ -227,7 +227,7 @@ def _is_skipped(step):
 
 
 def _is_value(columns, feature, value):
-    """Rows of a column with this value; NaN, None and pandas.NA are one."""
+    """Find the rows with this value; NaN, None and pandas.NA are one."""
     levels, codes = columns.factorize(feature)
     if is_missing(np.array([value], dtype=object)).all():
         return codes < 0

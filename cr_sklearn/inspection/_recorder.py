@@ -48,10 +48,10 @@ class SensitivityRecorder:
         self.tail_ratio_curve_, self.sensitivity_curve_ = [], []
 
     def teardown(self, estimator, context):
-        """Nothing to close."""
+        """Do nothing: there is nothing to close."""
 
     def on_fit_task_begin(self, estimator, context):
-        """Nothing to record."""
+        """Do nothing: there is nothing to record yet."""
 
     def on_fit_task_end(self, estimator, context, *, fitted_estimator):
         """Record an epoch."""

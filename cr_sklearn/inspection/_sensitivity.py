@@ -22,7 +22,7 @@ def input_sensitivity(
     max_levels=20,
     squash_slope=0.1,
 ):
-    r"""Exact sensitivity of every prediction to every column of the table.
+    r"""Measure the exact sensitivity of every prediction to every column.
 
     For a numeric column :math:`j` it is the norm over the outputs :math:`f_k` of their
     derivatives, in two units:
@@ -202,7 +202,7 @@ def _response(estimator, response_method):
 
 
 def _derivatives(before, response, response_jacobian, squash_slope):
-    """Outputs, their Jacobian by the user's columns, and which values are squashed."""
+    """Compute outputs, their Jacobian in the user's columns, and what is squashed."""
     estimator, origin = before.estimator, before.origin
     encoder = estimator._encoder
 
@@ -233,7 +233,7 @@ def _derivatives(before, response, response_jacobian, squash_slope):
 
 
 def _user_scale(origin, encoder, n_features):
-    """Robust standard deviations of the user's columns; 0 for those not used."""
+    """Return robust standard deviations of the user's columns; 0 for unused ones."""
     scale = np.zeros(n_features)
     for position, own in zip(encoder.numeric_features_, encoder.scale_, strict=True):
         source = origin.source[position]
@@ -299,7 +299,7 @@ class _Levels:
 
 
 def _mean_of_given(values):
-    """Mean of each column without NaN; NaN if there is nothing else."""
+    """Average each column without NaN; NaN if there is nothing else."""
     given = ~np.isnan(values)
     count = given.sum(axis=0)
     total = np.where(given, values, 0.0).sum(axis=0)

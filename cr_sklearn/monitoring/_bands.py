@@ -29,7 +29,7 @@ class Band(NamedTuple):
 
 
 def measure(bins, counts, reference):
-    """Statistics of counts, and their distance to those of a reference.
+    """Compute statistics of counts, and their distance to those of a reference.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ def measure(bins, counts, reference):
 
 
 def bootstrap_bands(bins, reference, n_rows, warn_rate, alert_rate, seed):
-    r"""Band of each statistic of ``n_rows`` rows drawn like the reference.
+    r"""Make the band of each statistic of ``n_rows`` rows drawn like the reference.
 
     Both the rows and a reference as large as the given one are drawn from its counts,
     since the reference is a sample too. Shares come from the beta-binomial distribution
@@ -93,7 +93,7 @@ def bootstrap_bands(bins, reference, n_rows, warn_rate, alert_rate, seed):
     n_draws = min(_N_DRAWS, max(_LEAST_DRAWS, _ALL_DRAWS // max(len(bins.columns), 1)))
 
     def draw_twice(counts):
-        """Counts of so many rows, and of as many as there are, by the same shares."""
+        """Draw counts of so many rows, and of as many as there are, by like shares."""
         total = counts.sum()
         shares = counts / total
         return [rng.multinomial(n, shares, n_draws) for n in (n_rows, total)]
@@ -116,7 +116,7 @@ def bootstrap_bands(bins, reference, n_rows, warn_rate, alert_rate, seed):
 
 
 def _norm_bands(bins, reference, draw_twice, levels, itself):
-    """Bands of what is computed from the sensitivities."""
+    """Make the bands of what is computed from the sensitivities."""
     filled = np.flatnonzero(reference.norms)
     values = norm_values(bins.first_norm)[filled]
     rows, again = draw_twice(reference.norms[filled])
@@ -151,7 +151,7 @@ def _norm_bands(bins, reference, draw_twice, levels, itself):
 
 
 def _sensitivity_groups(reference):
-    """First bins of groups with about as many sensitivities of the reference each."""
+    """Return the first bins of groups of about as many sensitivities each."""
     up_to = np.cumsum(reference.norms)
     levels = np.arange(1, _SENSITIVITY_BINS) / _SENSITIVITY_BINS * up_to[-1]
     filled = np.flatnonzero(reference.norms)
@@ -165,7 +165,7 @@ def _upper_band(draws, levels):
 
 
 def _beyond(draws, level):
-    """Value that is exceeded at this level, which is below that of any draw."""
+    """Extrapolate the value exceeded at a level below that of any draw."""
     start = np.quantile(draws, 1.0 - _TAIL)
     excess = draws[draws > start] - start
     if not len(excess):

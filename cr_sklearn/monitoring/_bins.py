@@ -28,7 +28,7 @@ class NumericBins:
 
     @classmethod
     def fit(cls, feature, label, values):
-        """Edges at quantiles of the reference."""
+        """Learn edges at quantiles of the reference."""
         present = values[~np.isnan(values)]
         levels = np.arange(1, N_BINS) / N_BINS
         edges = np.unique(np.quantile(present, levels)) if len(present) else []
@@ -39,7 +39,7 @@ class NumericBins:
         return len(self.edges) + 2
 
     def count(self, values):
-        """Values by bin."""
+        """Count values by bin."""
         bins = np.searchsorted(self.edges, values) + 1
         bins[np.isnan(values)] = 0
         return np.bincount(bins, minlength=self.n_bins)
@@ -65,7 +65,7 @@ class CategoricalBins:
 
     @classmethod
     def fit(cls, feature, label, categories, has_rare, levels, codes):
-        """A bin for each frequent category of the reference and one for the others."""
+        """Learn a bin for each frequent category and one for the others."""
         counts = np.zeros(len(categories), dtype=int)
         frequency = np.bincount(codes[codes >= 0], minlength=len(levels))
         known = LevelCodes(categories, label).of(levels)
@@ -80,7 +80,7 @@ class CategoricalBins:
         return int(self.bins.max()) + 1 + self.has_rare
 
     def row_bins(self, categories, levels, codes):
-        """Bin of each row."""
+        """Return the bin of each row."""
         elsewhere = self.n_bins - 1 if self.has_rare else 1
         known = LevelCodes(categories, self.label).of(levels)
         bins = [elsewhere if code is None else int(self.bins[code]) for code in known]
@@ -111,7 +111,7 @@ class RowBins:
 
     @classmethod
     def fit(cls, encoder, columns, labels, first_norm):
-        """Bins for the columns that a model uses, from a reference.
+        """Learn bins for the columns that a model uses, from a reference.
 
         Parameters
         ----------

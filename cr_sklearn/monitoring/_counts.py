@@ -41,7 +41,7 @@ class Counts:
 
     @classmethod
     def none(cls, n_categorical, n_bins):
-        """Counts of no rows."""
+        """Make counts of no rows."""
         zeros = [np.zeros(n, dtype=int) for n in (N_NORMS + 2, n_categorical, n_bins)]
         return cls(0, zeros[0], 0.0, 0, 0, zeros[1], zeros[2])
 
@@ -54,7 +54,7 @@ class Counts:
         )
 
     def to_dict(self):
-        """Plain numbers and lists; of the norms those bins that are not empty."""
+        """Return plain numbers and lists; of the norms the bins that are not empty."""
         state = dict(vars(self))
         filled = np.flatnonzero(self.norms)
         state["norms"] = [filled.tolist(), self.norms[filled].tolist()]
@@ -64,7 +64,7 @@ class Counts:
 
     @classmethod
     def from_dict(cls, state):
-        """The inverse of :meth:`to_dict`."""
+        """Restore what :meth:`to_dict` returned."""
         norms = np.zeros(N_NORMS + 2, dtype=int)
         filled, counts = state["norms"]
         norms[filled] = counts
@@ -75,13 +75,13 @@ class Counts:
 
 
 def first_norm(sensitivity):
-    """Number of the lowest bin, so that typical norms are in the middle."""
+    """Choose the lowest bin so that typical norms are in the middle."""
     middle = np.median(sensitivity[sensitivity > 0])
     return int(np.floor(np.log(middle) / STEP)) - N_NORMS // 2
 
 
 def count_norms(sensitivity, first):
-    """Sensitivities by bin."""
+    """Count sensitivities by bin."""
     with np.errstate(divide="ignore"):
         bins = np.floor(np.log(sensitivity) / STEP) - first + 1
     bins = np.clip(bins, 0, N_NORMS + 1).astype(int)
@@ -89,14 +89,14 @@ def count_norms(sensitivity, first):
 
 
 def norm_values(first):
-    """The norm that stands for each bin, (N_NORMS + 2,)."""
+    """Return the norm that stands for each bin, (N_NORMS + 2,)."""
     values = np.exp((np.arange(N_NORMS + 2) + first - 0.5) * STEP)
     values[0] = 0.0
     return values
 
 
 def quantile_99(counts, values):
-    """99 % quantile of binned values, interpolated as :func:`numpy.quantile` does.
+    """Interpolate the 99 % quantile of binned values as :func:`numpy.quantile`.
 
     Parameters
     ----------
@@ -118,7 +118,7 @@ def quantile_99(counts, values):
 
 
 def kolmogorov_smirnov(counts, reference):
-    """Largest difference between two distribution functions at the ends of bins.
+    """Return the largest difference of two distribution functions at ends of bins.
 
     Parameters
     ----------
@@ -134,7 +134,7 @@ def kolmogorov_smirnov(counts, reference):
 
 
 def population_stability_index(counts, reference):
-    r"""Symmetrised divergence :math:`\sum_b (p_b - q_b) \log(p_b / q_b)`.
+    r"""Return the divergence :math:`\sum_b (p_b - q_b) \log(p_b / q_b)`.
 
     Half a row is added to every bin, so that an empty one is not infinitely far.
 

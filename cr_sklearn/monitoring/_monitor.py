@@ -293,7 +293,7 @@ class SensitivityMonitor:
         self._pieces = []
 
     def to_dict(self):
-        """State as plain Python values that JSON can hold."""
+        """Return the state as plain Python values that JSON can hold."""
         return {
             "format": _FORMAT,
             "window": self.window,

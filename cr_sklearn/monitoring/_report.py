@@ -30,7 +30,7 @@ class Statistic(NamedTuple):
     status: str
 
     def to_dict(self):
-        """As a dict; None for what is not finite."""
+        """Return a dict, with None for what is not finite."""
         numbers = {name: _finite(getattr(self, name)) for name in self._fields[:3]}
         return {**numbers, "status": self.status}
 
@@ -82,7 +82,7 @@ class MonitorReport:
     unseen: dict
 
     def statistics(self):
-        """All statistics.
+        """Return all statistics.
 
         Returns
         -------
@@ -98,7 +98,7 @@ class MonitorReport:
         return found
 
     def to_dict(self):
-        """Nested dict of plain Python values that JSON can hold."""
+        """Return a nested dict of plain Python values that JSON can hold."""
         state = dict(vars(self))
         for name, value in vars(self).items():
             if isinstance(value, Statistic):
@@ -108,11 +108,11 @@ class MonitorReport:
         return state
 
     def to_json(self):
-        """The dict as one line."""
+        """Return the dict as one line."""
         return json.dumps(self.to_dict(), allow_nan=False)
 
     def to_frame(self):
-        """One row for each statistic.
+        """Return a frame with one row for each statistic.
 
         Returns
         -------

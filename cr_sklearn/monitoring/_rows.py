@@ -8,7 +8,7 @@ from cr_sklearn._unwrap import unwrap
 
 
 def read_rows(estimator, X, sensitivity=None):
-    """Columns that the last step gets, and sensitivities unless they are given."""
+    """Read the columns that the estimator gets, and compute sensitivities if needed."""
     unwrapped = unwrap(estimator)
     final, X = unwrapped.estimator, unwrapped.transform(X)
     columns = final._read(X)
@@ -30,7 +30,7 @@ def read_rows(estimator, X, sensitivity=None):
 
 
 def fingerprint(estimator):
-    """Digest of the fitted arrays, by which a model is known again."""
+    """Return a digest of the fitted arrays, by which a model is known again."""
     digest = hashlib.sha256()
     for arrays in (
         estimator.coefs_,

@@ -105,7 +105,7 @@ class Polynomial(nn.Module):
         return _PolynomialValue.apply(z, self.coefficient)
 
     def terms(self):
-        """Views (members, 1, n_units) of the coefficients of z, z^2, ..."""
+        """Return views (members, 1, n_units) of the coefficients of z, z^2, ..."""
         return self.coefficient.detach().unsqueeze(2).unbind(1)
 
     def value_and_slopes(self, z, out, terms=None):
@@ -123,7 +123,7 @@ class Polynomial(nn.Module):
         return polynomial(xp, z, 2, out, coefficients=terms)[1:]
 
     def coefficient_grad(self, z, grad_value, grad_slope):
-        r"""Gradient of the coefficients, from those of ``phi(z)`` and ``phi'(z)``.
+        r"""Return the gradient of the coefficients, from those of phi(z) and phi'(z).
 
         .. math:: \frac{\partial}{\partial a_k} =
                   \sum_{batch} z^{k-1} (z\, g_\phi + k\, g_{\phi'})

@@ -7,7 +7,7 @@ from cr_sklearn.nn._streams import Streams
 
 
 def tangent_images(network):
-    r"""Images of a basis of the input space under the maps that meet the input.
+    r"""Map a basis of the input space by all weights that meet the input.
 
     Norms of ``S^l`` depend on the input space only through the Gram matrix of the
     stacked maps ``A = [W_1; W_skip]``. When ``d`` exceeds its number of rows ``r``,
@@ -30,7 +30,7 @@ def tangent_images(network):
 
 
 def n_tangent_dims(network):
-    """Tangents of the exact stream: ``min(d, n_1 + n_outputs)``.
+    """Count the tangents of the exact stream: ``min(d, n_1 + n_outputs)``.
 
     Without hidden layers it is ``d``: the skip alone starts at zero, where a Cholesky
     factor has no derivative.
@@ -41,7 +41,7 @@ def n_tangent_dims(network):
 
 
 def dreg(network, x, signs=None):
-    r"""Forward pass of both streams and the DREG penalty of every layer.
+    r"""Pass both streams forward; return outputs and the penalty of every layer.
 
     .. math:: R_l(x) = \lVert S^l(x) \rVert_F^2, \qquad l = 1, \dots, L, out
 
@@ -110,7 +110,7 @@ class _Dreg(torch.autograd.Function):
 
 
 def _gram_factor(stacked):
-    """Square ``L`` with ``L L^T = stacked stacked^T``, for each member."""
+    """Return a square ``L`` with ``L L^T = stacked stacked^T``, for each member."""
     gram = stacked @ stacked.mT
     # The skip starts at zero, so the Gram matrix starts singular. The jitter is of
     # the order of the rounding error of the largest entry.

@@ -35,7 +35,7 @@ class CrossEntropy(nn.Module):
         return _Recorded.apply(outputs, targets, self.value_and_slope)
 
     def value_and_slope(self, outputs, targets):
-        """Losses and their derivatives by the outputs, not recorded by autograd.
+        """Return losses and their derivatives, not recorded by autograd.
 
         Torch's own losses take three times as long on small tensors.
 
@@ -104,7 +104,7 @@ class CumulativeLink(nn.Module):
         return _Recorded.apply(outputs, targets, self.value_and_slope)
 
     def value_and_slope(self, outputs, targets):
-        """Losses and their derivatives by the outputs, not recorded by autograd.
+        """Return losses and their derivatives, not recorded by autograd.
 
         Returns
         -------

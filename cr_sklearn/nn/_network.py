@@ -201,7 +201,7 @@ class ChainzRuleNetwork(nn.Module):
                 own[index] = parameter
 
     def forward(self, x):
-        """Value stream alone: outputs (members, batch, n_outputs), or margins."""
+        """Return outputs (members, batch, n_outputs), or margins over thresholds."""
         masks = self.dropout_masks(x)
         mapped = map_inputs(x if x.dim() == 3 else x.unsqueeze(0), self.input_weight)
         z, skipped = mapped.tensor_split([self._n_first], dim=2)
@@ -242,7 +242,7 @@ class ChainzRuleNetwork(nn.Module):
 
 
 def map_inputs(x, weight):
-    """Rows of each member's group times its weights.
+    """Multiply the rows of each member's group by its weights.
 
     One product serves a whole group: it is faster than one for each member.
 

@@ -44,7 +44,7 @@ class Streams:
         self._n_first = self._inputs.shape[1] - network.n_outputs
 
     def forward(self, x, tangent=None, images=None):
-        """Outputs, and the squared norms of the tangents behind every layer.
+        """Return outputs, and squared norms of the tangents behind every layer.
 
         Parameters
         ----------
@@ -101,7 +101,7 @@ class Streams:
         return outputs + bias, torch.stack(norms)
 
     def backward(self, grad_outputs, grad_norms):
-        """Gradients of the parameters and inputs of the last forward pass.
+        """Return gradients of the parameters and inputs of the last forward pass.
 
         Parameters
         ----------
@@ -184,20 +184,20 @@ def _squared_norm(image):
 
 
 def _dealt(directions, batch):
-    """Images (members, batch, 1, n) of (members, k, n): row i has i mod k."""
+    """Deal (members, k, n) out to rows, (members, batch, 1, n): row i has i mod k."""
     members, k, n = directions.shape
     rounds = directions.unsqueeze(1).expand(-1, -(-batch // k), -1, -1)
     return rounds.reshape(members, -1, 1, n)[:, :batch]
 
 
 def _gathered(grad, n_directions):
-    """Backward pass of :func:`_dealt`, from (members, batch, n)."""
+    """Pass gradients (members, batch, n) back through :func:`_dealt`."""
     missing = -grad.shape[1] % n_directions
     padded = F.pad(grad, (0, 0, 0, missing))
     return padded.unflatten(1, (-1, n_directions)).sum(dim=1)
 
 
 def _split(both, batch, n_tangents):
-    """Views of the values (members, batch, n) and tangents (members, batch, t, n)."""
+    """View values (members, batch, n) and tangents (members, batch, t, n) apart."""
     members, _, n = both.shape
     return both[:, :batch], both[:, batch:].view(members, batch, n_tangents, n)

@@ -14,13 +14,13 @@ _LEAST_STEP = 1e-6
 
 
 def ordered_thresholds(free):
-    """Rising thresholds (..., K - 1) of free parameters."""
+    """Return rising thresholds (..., K - 1) of free parameters."""
     first, rest = free[..., :1], free[..., 1:]
     return torch.cat([first, F.softplus(rest)], dim=-1).cumsum(dim=-1)
 
 
 def free_gradient(free, grad):
-    """Gradient by the free parameters, of that by the thresholds."""
+    """Turn a gradient of the thresholds into that of the free parameters."""
     # Each parameter moves its own threshold and all above it.
     grad = grad.flip(-1).cumsum(dim=-1).flip(-1)
     grad[..., 1:] *= torch.sigmoid(free[..., 1:])
@@ -28,7 +28,7 @@ def free_gradient(free, grad):
 
 
 def free_parameters(thresholds):
-    """Free parameters that :func:`ordered_thresholds` turns into these thresholds."""
+    """Return the free parameters of these thresholds."""
     steps = thresholds.diff(dim=-1).clamp(min=_LEAST_STEP)
     # softplus backwards, without overflow.
     free = steps + torch.log(-torch.expm1(-steps))

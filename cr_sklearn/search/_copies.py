@@ -58,7 +58,7 @@ def original_rows(columns, is_categorical, target):
 
 
 def _chance_to_agree(values, counts):
-    """Chance that two distinct rows have the same value in a column.
+    """Estimate the chance that two distinct rows have the same value in a column.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ def _chance_to_agree(values, counts):
 
 
 def _values(columns, feature, is_categorical):
-    """Column as float64, with one bit pattern for each value."""
+    """Return a column as float64, with one bit pattern for each value."""
     if is_categorical[feature]:
         return columns.factorize(feature)[1].astype(np.float64)
     values = columns.numeric([feature])[:, 0] + 0.0

@@ -91,7 +91,7 @@ def inner_folds(cv, head, rows, random_state):
 
 
 def _n_folds(counts):
-    """Folds for classes of so many rows, or None where they are too few."""
+    """Choose the number of folds; None where rows are too few."""
     if counts[counts >= _N_FOLDS].sum() >= _FEW_ROWS:
         return _N_FOLDS
     if counts.sum() >= _TOO_FEW_ROWS and counts[counts > 0].min() >= _FEW_FOLDS:

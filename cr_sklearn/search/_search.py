@@ -182,7 +182,7 @@ class Search:
         )
 
     def _outputs_of_pack(self, network, x):
-        """Out-of-fold outputs (n_candidates, n_held_out, n_outputs) of one pack."""
+        """Return out-of-fold outputs (n_candidates, n_held_out, width) of a pack."""
         parts = [fold.held_out for fold in self.folds]
         index = torch.zeros(
             len(parts), max(map(len, parts)), dtype=torch.long, device=x.device
@@ -205,7 +205,7 @@ class Search:
         )
 
     def _sensitivities(self, network, sensitivities):
-        """Of rows held out, (n_candidates, n_rows), each network with weight 1."""
+        """Compute sensitivities out of fold, (n_candidates, n_rows)."""
         network = network._replace(member_weights=np.ones(len(self.networks)))
         per_fold = max(1, _PATH_ROWS // len(self.folds))
         n_candidates = len(self.candidates)
@@ -219,6 +219,6 @@ class Search:
 
 
 def _thinned(fold, n_folds):
-    """Fold with as many rows held out as the choice needs."""
+    """Thin out the rows held out to as many as the choice needs."""
     step = -(-len(fold.held_out) * n_folds // _CHOICE_ROWS)
     return fold._replace(held_out=fold.held_out[:: max(step, 1)])

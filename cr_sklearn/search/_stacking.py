@@ -46,7 +46,7 @@ class OutOfFoldLoss:
 
 
 def stack(loss):
-    r"""Non-negative weights of the candidates, by their loss out of fold.
+    r"""Find non-negative weights of the candidates that minimise the loss.
 
     .. math:: \min_{a \ge 0} \; \frac{1}{\sum_i w_i} \sum_i w_i\,
               \ell\big(y_i, \textstyle\sum_s a_s f_s(x_i)\big)

@@ -62,7 +62,7 @@ class Batch(NamedTuple):
 
 
 def member_generators(seeds, purpose, first_epoch=0):
-    """One torch generator per member, on the CPU.
+    """Make one torch generator per member, on the CPU.
 
     Parameters
     ----------
@@ -177,7 +177,7 @@ class PackedBatches:
         return x.index_select(0, index.flatten()).view(*index.shape, x.shape[1])
 
     def _in_order(self, order):
-        """Rows (groups, n), targets and weights (members, n)."""
+        """Put rows (groups, n), targets and weights (members, n) in order."""
         _, y, weight = self.rows
         index = order if self._index is None else self._index.gather(1, order)
         targets = y.index_select(0, index.flatten()).view_as(index)
@@ -216,7 +216,7 @@ class _Signs:
             self._bits.append(words.view(torch.uint8))
 
     def of(self, steps):
-        """Entries -1 and 1 of consecutive batches, (batches, groups, k, d)."""
+        """Unpack the entries of consecutive batches, (batches, groups, k, d)."""
         shifts = torch.arange(8, dtype=torch.uint8)
         per_batch = math.prod(self._shape)
         first, last = steps[0] * per_batch, (steps[-1] + 1) * per_batch

@@ -157,7 +157,7 @@ def hidden_layers(estimator):
 
 
 def _fixed_networks(estimator, start):
-    """One candidate for each network, where nothing is searched."""
+    """Make one candidate for each network, where nothing is searched."""
     hidden = hidden_layers(estimator)
     goes_on = start.network is not None
     n_members = estimator.n_estimators
@@ -174,7 +174,7 @@ def _fixed_networks(estimator, start):
 
 
 def _packs(estimator, head, rows, start, networks, seeds, n_rows):
-    """Networks by shape, those with the most layers last."""
+    """Build networks by shape, those with the most layers last."""
     device, dtype = check_device(estimator.device, estimator.dtype), estimator.dtype
     batch_size = n_rows_per_batch(estimator.batch_size, n_rows)
     if dtype == "auto":

@@ -82,7 +82,7 @@ class TableInputs:
         self._is_complete = not (indicators == 2).any()
 
     def index_select(self, dim, index):
-        """Encoded rows, a tensor of shape (len(index), n_encoded)."""
+        """Encode rows, as a tensor of shape (len(index), n_encoded)."""
         encoded = torch.empty(
             (len(index), self.shape[1]), dtype=self.dtype, device=self._place
         )
@@ -109,7 +109,7 @@ class TableInputs:
         out[:, :n_numeric] = bound(xp, v).nan_to_num_()
 
     def _fit_ramps(self, ramps, constant):
-        """Ramps as (columns, most ramps of a column): all of a column's at once."""
+        """Lay out ramps as (columns, most ramps of a column)."""
         columns, counts = np.unique(ramps.source_, return_counts=True)
         self._n_ramps = len(ramps.source_)
         if not self._n_ramps:
@@ -150,7 +150,7 @@ class _Writable:
 
 
 def _encoded_batches(encoder, columns):
-    """Where the rows of each batch are, and what they are encoded."""
+    """Yield the place of each batch of rows, and its encoding."""
     for batch in columns.batches(_ROWS_AT_ONCE):
         encoded, _ = encoder.transform(batch)
         yield slice(batch.first_row, batch.first_row + batch.n_rows), encoded

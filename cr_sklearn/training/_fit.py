@@ -149,11 +149,11 @@ class Fit:
         return encoder.fit(self.rows.columns, self.rows.weight)
 
     def _earlier(self):
-        """The fitted model of the estimator as the start of another training."""
+        """Return the fitted model as the start of another training."""
         return Start(self.estimator._encoder, self.estimator._network.members)
 
     def _attributes_so_far(self):
-        """Attributes with the networks as they are, also in the middle of training."""
+        """Return attributes with the networks as they are, also in training."""
         start, weights = self.start, None
         if start.network is not None:
             weights = start.network.member_weights
@@ -209,7 +209,7 @@ class Fit:
 
 
 def _geometric_mean(strengths):
-    """Geometric mean, of which a single value is the limit, zero included."""
+    """Return the geometric mean; equal values, also zeros, are their own."""
     if (strengths == strengths[0]).all():
         return float(strengths[0])
     return float(np.exp(np.log(strengths).mean()))

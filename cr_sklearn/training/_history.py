@@ -37,7 +37,7 @@ class TrainingHistory:
     optimizer_state: list = None
 
     def mean(self, members=slice(None)):
-        """The same with curves of float, averaged over some of the members."""
+        """Average the curves over members."""
         curves = {
             name: [float(np.mean(losses[members])) for losses in getattr(self, name)]
             for name in ("loss", "dreg", "validation_loss")

@@ -206,7 +206,7 @@ class PackedNet(NeuralNet):
         return self
 
     def _factors(self):
-        """Factors of the steps of weights that many inputs share.
+        """Return factors of the step size for weights that many inputs share.
 
         A step of Adam moves every weight about equally far, and so a sum over d inputs
         up to d times as far: at the step size that suits dozens of inputs, cubics of
@@ -261,7 +261,7 @@ class PackedNet(NeuralNet):
         return 0.5 * (1.0 + math.cos(math.pi * progress))
 
     def train_step_single(self, batch, **fit_params):
-        """Gradients by one batch; each member's sums of data loss and penalty."""
+        """Return gradients of one batch, and each member's sums of loss and penalty."""
         images = None
         if self.penalised and batch.signs is None:
             images = tangent_images(self.module_)
@@ -289,7 +289,7 @@ class PackedNet(NeuralNet):
         return gradients, loss, torch.linalg.vecdot(batch.weight, penalty)
 
     def validation_losses(self):
-        """Weighted mean data loss of each member on the validation rows."""
+        """Return the mean data loss of each member on the validation rows."""
         self._set_training(False)
         x, y, weight = self.validation_rows
         everything = torch.arange(x.shape[0], device=weight.device)

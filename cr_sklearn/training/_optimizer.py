@@ -83,7 +83,7 @@ class FlatAdamW:
             self._flat.addcmul_(update, self._factors, value=-step_size)
 
     def state(self):
-        """Moments by parameter, as copied arrays, with the number of steps."""
+        """Copy the moments of each parameter, with the number of steps."""
         return [
             {
                 "step": self._n_steps,

@@ -179,7 +179,7 @@ class RowSample(NamedTuple):
 
 
 def move_weights(members, columns, before, after):
-    """Weights with which another encoding gives nearly the same functions.
+    """Move weights to another encoding, so that functions stay nearly the same.
 
     The encoding before is a linear map of the one after by least squares on the rows.
 

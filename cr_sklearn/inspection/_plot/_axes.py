@@ -10,7 +10,7 @@ GREY, LIGHT_GREY = "#7f7f7f", "#d0d0d0"
 
 
 def one_axes(ax, caller, size=(6.0, 4.0)):
-    """The given axes, or those of a new figure.
+    """Return the axes passed, or those of a new figure.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ def one_axes(ax, caller, size=(6.0, 4.0)):
 
 
 def several_axes(ax, n_axes, caller, size, **grid):
-    """Axes of one column or row, in a new figure or in the place of one given.
+    """Make axes in a column or row, in a new figure or in the place of another.
 
     Parameters
     ----------

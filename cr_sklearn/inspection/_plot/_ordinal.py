@@ -205,7 +205,7 @@ class OrdinalDisplay:
         return self
 
     def _draw_rows(self, ax, edges, colours):
-        """A histogram for each class, the highest on top, all of the same height."""
+        """Draw a histogram for each class, the highest on top, all of one height."""
         for position, (label, colour) in enumerate(
             zip(self.categories, colours, strict=True)
         ):

@@ -190,7 +190,7 @@ class SensitivityDisplay:
 
 
 def _swarm_offsets(values):
-    """Heights within (-0.4, 0.4) that keep points with like values apart."""
+    """Return heights within (-0.4, 0.4) that keep points of similar values apart."""
     given = np.flatnonzero(~np.isnan(values))
     offsets = np.zeros(len(values))
     if not len(given):
