@@ -5,7 +5,7 @@ import statistics
 import torch
 
 from cr_sklearn.nn._dreg import n_tangent_dims
-from cr_sklearn.training._batches import _N_TANGENTS
+from cr_sklearn.training._batches import N_PROBES
 
 
 def step_flops(network, batch_size, dreg_stream=None):
@@ -41,7 +41,7 @@ def step_flops(network, batch_size, dreg_stream=None):
     n_tangents = n_directions = 0
     gram = 0
     if dreg_stream == "projected":
-        n_tangents, n_directions = 1, min(_N_TANGENTS, batch_size)
+        n_tangents, n_directions = 1, min(N_PROBES, batch_size)
     elif dreg_stream == "exact":
         n_tangents = n_tangent_dims(network)
         if n_tangents < n_features:

@@ -23,7 +23,7 @@ from torch.func import functional_call
 from torch.nn import functional as F
 
 from cr_sklearn.nn import ChainzRuleNetwork, dreg
-from cr_sklearn.training._batches import _N_TANGENTS
+from cr_sklearn.training._batches import N_PROBES
 from cr_sklearn.training._optimizer import FlatAdamW
 
 # Polynomials of polynomials grow fast. The library's estimators bound their inputs by
@@ -76,7 +76,7 @@ class Dreg(Objective):
 
     def tangents(self, x):
         """Entries of +1 and -1, a few tangents for the rows of each member."""
-        shape = _N_TANGENTS, x.shape[2]
+        shape = N_PROBES, x.shape[2]
         signs = [torch.randint(2, shape, generator=own) for own in self.generators]
         return torch.stack(signs).to(x.dtype).mul_(2.0).sub_(1.0)
 

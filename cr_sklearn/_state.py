@@ -21,9 +21,9 @@ def published_at_once(method):
     def fit(self, *args, **kwargs):
         copy = object.__new__(type(self))
         vars(copy).update(vars(self))
-        given = self.get_params(deep=False)
+        parameters = self.get_params(deep=False)
         # NumPy's small integers overflow where Python's do not.
-        scalars = {k: v for k, v in given.items() if isinstance(v, np.generic)}
+        scalars = {k: v for k, v in parameters.items() if isinstance(v, np.generic)}
         vars(copy).update({name: value.item() for name, value in scalars.items()})
         try:
             method(copy, *args, **kwargs)

@@ -93,8 +93,8 @@ class OrdinalScorer:
         self._request.score.add_request(param="sample_weight", alias=None)
 
     def __repr__(self):
-        given = "" if self.categories is None else f", categories={self.categories!r}"
-        return f"ordinal_scorer({self.metric!r}{given})"
+        order = "" if self.categories is None else f", categories={self.categories!r}"
+        return f"ordinal_scorer({self.metric!r}{order})"
 
     def set_score_request(self, *, sample_weight):
         """Say whether cross-validation hands on weights, with metadata routing.

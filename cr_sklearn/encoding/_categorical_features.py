@@ -46,29 +46,29 @@ def declared_mask(columns, categorical_features):
                 f"booleans, positions or column names, got {categorical_features!r}."
             )
         return mask
-    given = np.asarray(categorical_features)
-    if given.size == 0:
+    declared = np.asarray(categorical_features)
+    if declared.size == 0:
         return mask
-    if given.dtype.kind == "b":
-        if given.shape != (n_features,):
+    if declared.dtype.kind == "b":
+        if declared.shape != (n_features,):
             raise ValueError(
                 f"categorical_features as booleans must have shape ({n_features},), "
-                f"got {given.shape}."
+                f"got {declared.shape}."
             )
-        mask[given] = True
-    elif given.dtype.kind in "iu":
-        if given.min() < 0 or given.max() >= n_features:
+        mask[declared] = True
+    elif declared.dtype.kind in "iu":
+        if declared.min() < 0 or declared.max() >= n_features:
             raise ValueError(
                 "categorical_features as positions must lie in [0, "
-                f"{n_features - 1}], got {given.tolist()}."
+                f"{n_features - 1}], got {declared.tolist()}."
             )
-        mask[given] = True
-    elif given.dtype.kind in "OU":
-        for name in given.tolist():
+        mask[declared] = True
+    elif declared.dtype.kind in "OU":
+        for name in declared.tolist():
             mask[columns.position(name)] = True
     else:
         raise ValueError(
             "categorical_features must hold booleans, positions or column names, got "
-            f"dtype {given.dtype}."
+            f"dtype {declared.dtype}."
         )
     return mask

@@ -174,10 +174,10 @@ class TabularEncoder(BaseEstimator):
         n, n_numeric = standardised.shape
         n_inputs = self.n_standardised
         tangents = np.zeros((n, n_inputs, self.n_encoded_))
-        own = np.arange(n_inputs)
-        tangents[:, own, own] = 1.0
-        own = own[:n_numeric]
-        tangents[:, own, own] = self._bound_slope(standardised)
+        diagonal = np.arange(n_inputs)
+        tangents[:, diagonal, diagonal] = 1.0
+        diagonal = diagonal[:n_numeric]
+        tangents[:, diagonal, diagonal] = self._bound_slope(standardised)
         ramps = n_inputs + np.arange(len(self.ramps_.source_))
         tangents[:, self.ramps_.source_, ramps] = self.ramps_.slope(standardised)
         return tangents

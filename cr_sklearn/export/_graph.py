@@ -48,8 +48,8 @@ class Graph:
             Name of the result.
         """
         names = [
-            given if isinstance(given, str) else self.constant(given)
-            for given in inputs
+            value if isinstance(value, str) else self.constant(value)
+            for value in inputs
         ]
         output = output or self._new_name(operation)
         self.nodes.append(helper.make_node(operation, names, [output], **attributes))

@@ -65,8 +65,8 @@ class OrdinalHead(LabelHead):
         self._categories = categories
 
     def __getstate__(self):
-        own = {"link": self.link, "predict_rule": self.predict_rule}
-        return super().__getstate__() | own
+        state = {"link": self.link, "predict_rule": self.predict_rule}
+        return super().__getstate__() | state
 
     def with_rule(self, predict_rule):
         """Return a head that predicts by another rule.

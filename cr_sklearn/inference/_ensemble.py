@@ -68,9 +68,11 @@ class EnsembleFunction:
             coefs[0] = _interleaved(coefs[0])
         self.members = members._replace(
             coefs=coefs,
-            intercepts=[np.array(own, order="C") for own in members.intercepts],
+            intercepts=[np.array(bias, order="C") for bias in members.intercepts],
             skip_coef=np.array(members.skip_coef, order="C"),
-            polynomial_coefs=[_interleaved(own) for own in members.polynomial_coefs],
+            polynomial_coefs=[
+                _interleaved(coefs) for coefs in members.polynomial_coefs
+            ],
             member_weights=np.array(members.member_weights),
         )
         self.n_inputs, self.n_outputs = members.skip_coef.shape[1:]
@@ -89,9 +91,9 @@ class EnsembleFunction:
         members = self.members
         first, *others = members.coefs[:-1]
         self.coefs = [side_by_side(first[deep]), *(coef[deep] for coef in others)]
-        self.intercepts = [own[deep].reshape(-1) for own in members.intercepts[:-1]]
+        self.intercepts = [bias[deep].reshape(-1) for bias in members.intercepts[:-1]]
         self.activations = members._replace(
-            polynomial_coefs=[own[deep] for own in members.polynomial_coefs]
+            polynomial_coefs=[coefs[deep] for coefs in members.polynomial_coefs]
         ).activation_functions()
 
     def linear_parts(self):

@@ -192,10 +192,10 @@ class Preprocessing:
                     columns, position, step.missing_values
                 )
         # Columns that were always missing are left out, indicators come last.
-        given = getattr(
+        names_in = getattr(
             step, "feature_names_in_", [f"x{i}" for i in range(columns.n_features)]
         )
-        position = {name: i for i, name in enumerate(given)}
+        position = {name: i for i, name in enumerate(names_in)}
         names = step.get_feature_names_out()
         kept = [position[name] for name in names if name in position]
         indicators = Origin.unrelated(columns.n_rows, len(names) - len(kept))

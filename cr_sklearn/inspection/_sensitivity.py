@@ -177,8 +177,8 @@ def input_sensitivity(
     return Bunch(
         per_unit=per_unit,
         per_deviation=per_deviation,
-        per_unit_mean=_mean_of_given(per_unit),
-        per_deviation_mean=_mean_of_given(per_deviation),
+        per_unit_mean=_mean_of_present(per_unit),
+        per_deviation_mean=_mean_of_present(per_deviation),
         jacobian=jacobian,
         feature_names=np.array(columns.feature_names, dtype=object),
         is_categorical=is_categorical,
@@ -216,18 +216,18 @@ def _derivatives(before, response, response_jacobian, squash_slope):
         squashed = bound_slope(xp, standardised) < squash_slope
         return response(outputs), jacobian, squashed
 
-    outputs, given, squashed_numeric = estimator._by_batch(
+    outputs, by_encoded, squashed_numeric = estimator._by_batch(
         before.table, compute, with_jacobian=True
     )
-    squashed_given = origin.cut_off.copy()
-    squashed_given[:, encoder.numeric_features_] |= squashed_numeric
+    squashed_encoded = origin.cut_off.copy()
+    squashed_encoded[:, encoder.numeric_features_] |= squashed_numeric
     jacobian = np.zeros((*outputs.shape, before.imputed.shape[1]))
     squashed = np.zeros(before.imputed.shape, dtype=bool)
     for position in np.flatnonzero(origin.source >= 0):
         source = origin.source[position]
         slope = np.where(origin.cut_off[:, position], 0.0, origin.slope[position])
-        jacobian[:, :, source] += given[:, :, position] * slope[:, None]
-        squashed[:, source] |= squashed_given[:, position]
+        jacobian[:, :, source] += by_encoded[:, :, position] * slope[:, None]
+        squashed[:, source] |= squashed_encoded[:, position]
     np.copyto(jacobian, np.nan, where=before.imputed[:, None])
     return outputs, jacobian, squashed
 
@@ -235,10 +235,10 @@ def _derivatives(before, response, response_jacobian, squash_slope):
 def _user_scale(origin, encoder, n_features):
     """Return robust standard deviations of the user's columns; 0 for unused ones."""
     scale = np.zeros(n_features)
-    for position, own in zip(encoder.numeric_features_, encoder.scale_, strict=True):
+    for position, unit in zip(encoder.numeric_features_, encoder.scale_, strict=True):
         source = origin.source[position]
         if source >= 0 and scale[source] == 0.0:
-            scale[source] = own / abs(origin.slope[position])
+            scale[source] = unit / abs(origin.slope[position])
     return scale
 
 
@@ -272,9 +272,10 @@ class _Levels:
         levels, codes = self._table.factorize(feature)
         codes, rows, counts = np.unique(codes, return_index=True, return_counts=True)
         frequent = np.argsort(-counts, kind="stable")[: self._max_levels]
-        own_levels, own_codes = columns.factorize(feature)
-        own = LevelCodes(levels, columns.label(feature)).of(own_levels)
-        own = np.array([*(-2 if code is None else code for code in own), -1])[own_codes]
+        row_levels, row_codes = columns.factorize(feature)
+        present = LevelCodes(levels, columns.label(feature)).of(row_levels)
+        present = [*(-2 if code is None else code for code in present), -1]
+        present = np.array(present)[row_codes]
         change, others = np.zeros(len(outputs)), np.zeros(len(outputs))
         mean, square = np.zeros(outputs.shape), np.zeros(len(outputs))
         for code, row, share in zip(
@@ -288,7 +289,7 @@ class _Levels:
             squares = np.einsum("nk,nk->n", difference, difference)
             mean += share * difference
             square += share * squares
-            is_other = own != code
+            is_other = present != code
             change += share * is_other * np.sqrt(squares)
             others += share * is_other
         change = np.divide(
@@ -298,9 +299,9 @@ class _Levels:
         return change, np.sqrt(np.maximum(variance, 0.0))
 
 
-def _mean_of_given(values):
+def _mean_of_present(values):
     """Average each column without NaN; NaN if there is nothing else."""
-    given = ~np.isnan(values)
-    count = given.sum(axis=0)
-    total = np.where(given, values, 0.0).sum(axis=0)
+    present = ~np.isnan(values)
+    count = present.sum(axis=0)
+    total = np.where(present, values, 0.0).sum(axis=0)
     return np.divide(total, count, out=np.full(len(total), np.nan), where=count > 0)

@@ -6,7 +6,7 @@ from torch.autograd.function import once_differentiable
 from cr_sklearn.nn._streams import Streams
 
 
-def tangent_images(network):
+def input_tangents(network):
     r"""Map a basis of the input space by all weights that meet the input.
 
     Norms of ``S^l`` depend on the input space only through the Gram matrix of the
@@ -40,14 +40,15 @@ def n_tangent_dims(network):
     return min(network.n_features, network.input_weight.shape[1])
 
 
-def dreg(network, x, signs=None):
+def dreg(network, x, probes=None):
     r"""Pass both streams forward; return outputs and the penalty of every layer.
 
     .. math:: R_l(x) = \lVert S^l(x) \rVert_F^2, \qquad l = 1, \dots, L, out
 
-    With random signs ``v`` in place of a basis, ``E ||S^l v||^2 = ||S^l||_F^2``: one
-    tangent per sample gives an unbiased estimate for every layer at once. The mean
-    over a batch stays unbiased when samples share tangents.
+    With Rademacher probes ``v``, of entries -1 and 1, in place of a basis,
+    ``E ||S^l v||^2 = ||S^l||_F^2``: one probe per sample gives a Hutchinson estimate,
+    unbiased for every layer at once. The mean over a batch stays unbiased when samples
+    share probes.
 
     Source: arXiv 2605.24340, DREG. NOTE[DIFF] The paper does not say whether the
     head is penalised; here it is, as the last entry, because its Jacobian is the
@@ -58,8 +59,8 @@ def dreg(network, x, signs=None):
     network : ChainzRuleNetwork
     x : Tensor of shape (groups, batch, d) or (batch, d)
         See :class:`ChainzRuleNetwork`.
-    signs : Tensor of shape (groups, k, d) or None
-        Sample ``i`` has the tangent ``i mod k``. ``None`` computes the norms exactly.
+    probes : Tensor of shape (groups, k, d) or None
+        Sample ``i`` has the probe ``i mod k``. ``None`` computes the norms exactly.
 
     Returns
     -------
@@ -79,34 +80,34 @@ def dreg(network, x, signs=None):
     """
     if x.dim() == 2:
         x = x.unsqueeze(0)
-    images = tangent_images(network) if signs is None else None
-    return _Dreg.apply(Streams(network), x, signs, images, *network.parameters())
+    tangents = input_tangents(network) if probes is None else None
+    return _Dreg.apply(Streams(network), x, probes, tangents, *network.parameters())
 
 
 class _Dreg(torch.autograd.Function):
     """The streams as one operation of autograd."""
 
     @staticmethod
-    def forward(ctx, streams, x, tangent, images, *parameters):
+    def forward(ctx, streams, x, probes, tangents, *parameters):
         ctx.streams, ctx.groups = streams, len(x)
         ctx.save_for_backward(parameters[0])
-        return streams.forward(x, tangent, images)
+        return streams.forward(x, probes, tangents)
 
     @staticmethod
     @once_differentiable
     def backward(ctx, grad_outputs, grad_norms):
         (inputs,) = ctx.saved_tensors
-        gradients, grad_images, grad_mapped = ctx.streams.backward(
+        gradients, grad_tangents, grad_mapped = ctx.streams.backward(
             grad_outputs, grad_norms
         )
         if not ctx.needs_input_grad[3]:
-            grad_images = None
+            grad_tangents = None
         grad_x = None
         if ctx.needs_input_grad[1]:
             stacked = inputs.reshape(len(grad_mapped), -1, inputs.shape[2])
             grad_x = torch.bmm(grad_mapped, stacked)
             grad_x = grad_x.unflatten(0, (ctx.groups, -1)).sum(dim=1)
-        return None, grad_x, None, grad_images, *gradients
+        return None, grad_x, None, grad_tangents, *gradients
 
 
 def _gram_factor(stacked):

@@ -43,17 +43,17 @@ class Streams:
         # Units of the first layer; without hidden layers the skip is the whole model.
         self._n_first = self._inputs.shape[1] - network.n_outputs
 
-    def forward(self, x, tangent=None, images=None):
+    def forward(self, x, probes=None, tangents=None):
         """Return outputs, and squared norms of the tangents behind every layer.
 
         Parameters
         ----------
         x : Tensor of shape (groups, batch, d)
-        tangent : Tensor of shape (groups, k, d) or None
-            Directions ``V``, one tangent for each sample: sample ``i`` has direction
-            ``i mod k``. A few serve a batch as well as one each, and cost less.
-        images : Tensor of shape (members, batch or 1, t, n_1 + n_outputs) or None
-            ``(A V)^T``, in place of ``tangent``. With neither there are no tangents.
+        probes : Tensor of shape (groups, k, d) or None
+            Directions ``V``, one for each sample: sample ``i`` has probe ``i mod k``. A
+            few serve a batch as well as one each, and cost less.
+        tangents : Tensor of shape (members, batch or 1, t, n_1 + n_outputs) or None
+            ``(A V)^T``, in place of ``probes``. With neither there are no tangents.
 
         Returns
         -------
@@ -64,37 +64,37 @@ class Streams:
         """
         batch, n_first = x.shape[1], self._n_first
         masks = self._network.dropout_masks(x)
-        if tangent is not None:
-            x = torch.cat([x.expand(len(tangent), -1, -1), tangent], dim=1)
+        if probes is not None:
+            x = torch.cat([x.expand(len(probes), -1, -1), probes], dim=1)
         mapped = map_inputs(x, self._inputs)
-        if tangent is not None:
-            images = _dealt(mapped[:, batch:], batch)
+        if probes is not None:
+            tangents = _dealt(mapped[:, batch:], batch)
             mapped = mapped[:, :batch]
-        elif images is None:
-            images = mapped.new_empty(len(mapped), 1, 0, mapped.shape[2])
-        n_tangents = images.shape[2]
-        z, tangent = mapped[..., :n_first], images[..., :n_first]
+        elif tangents is None:
+            tangents = mapped.new_empty(len(mapped), 1, 0, mapped.shape[2])
+        n_tangents = tangents.shape[2]
+        z, tangent = mapped[..., :n_first], tangents[..., :n_first]
         norms, layers = [], []
         for layer, activation in enumerate(self._activations):
             z = z + self._biases[layer]
             both = z.new_empty(len(z), batch * (1 + n_tangents), z.shape[2])
-            value, image = _split(both, batch, n_tangents)
+            value, carried = _split(both, batch, n_tangents)
             slope, curve = activation.value_and_slopes(z, value, self._terms[layer])
             if masks is not None:
                 value *= masks[layer]
                 slope = slope * masks[layer]
-            torch.mul(slope.unsqueeze(2), tangent, out=image)
-            norms.append(_squared_norm(image))
-            layers.append((z, tangent, slope, curve, both, image))
+            torch.mul(slope.unsqueeze(2), tangent, out=carried)
+            norms.append(_squared_norm(carried))
+            layers.append((z, tangent, slope, curve, both, carried))
             mapped_on = torch.bmm(both, self._transposed[layer])
             z, tangent = _split(mapped_on, batch, n_tangents)
         if layers:
             outputs = z + mapped[..., n_first:]
-            image = tangent + images[..., n_first:]
+            carried = tangent + tangents[..., n_first:]
         else:
-            outputs, image = mapped, images
-        norms.append(_squared_norm(image))
-        self._saved = x, batch, masks, layers, image, images.shape[1] == 1
+            outputs, carried = mapped, tangents
+        norms.append(_squared_norm(carried))
+        self._saved = x, batch, masks, layers, carried, tangents.shape[1] == 1
         bias = self._biases[-1]
         if self._has_thresholds:
             bias = -ordered_thresholds(bias)
@@ -112,14 +112,14 @@ class Streams:
         -------
         gradients : list of Tensor
             In the order of ``network.parameters()``.
-        grad_images : Tensor
+        grad_tangents : Tensor
         grad_mapped : Tensor of shape (groups, batch, per group * (n_1 + n_outputs))
             Of what the rows became by ``A``.
         """
-        x, batch, masks, layers, image, shared = self._saved
-        n_tangents = image.shape[2]
+        x, batch, masks, layers, carried, shared = self._saved
+        n_tangents = carried.shape[2]
         grad_norms = 2.0 * grad_norms[..., None, None]
-        grad_image = grad_norms[-1] * image
+        grad_carried = grad_norms[-1] * carried
         grad_biases = [grad_outputs.sum(dim=1)]
         if self._has_thresholds:
             free = self._biases[-1].squeeze(1)
@@ -127,23 +127,23 @@ class Streams:
             grad_outputs = grad_outputs.sum(dim=2, keepdim=True)
         grad_weights, grad_coefficients = [], []
         if layers:
-            head = torch.cat([grad_outputs, grad_image.flatten(1, 2)], dim=1)
+            head = torch.cat([grad_outputs, grad_carried.flatten(1, 2)], dim=1)
             grad = head
         for layer in range(len(layers) - 1, -1, -1):
-            z, tangent, slope, curve, both, image = layers[layer]
+            z, tangent, slope, curve, both, carried = layers[layer]
             grad_weights.append(torch.bmm(grad.mT, both))
             grad = torch.bmm(grad, self._weights[layer])
-            grad_value, grad_image = _split(grad, batch, n_tangents)
+            grad_value, grad_carried = _split(grad, batch, n_tangents)
             grad_slope, masked = None, grad_value
             if masks is not None:
                 masked = grad_value * masks[layer]
             if n_tangents:
-                grad_image.addcmul_(grad_norms[layer], image)
-                # What the images ask of the slope, and then of tangents before it.
-                grad_slope = grad_image * tangent
+                grad_carried.addcmul_(grad_norms[layer], carried)
+                # First the part of the slope, then that of the tangents before it.
+                grad_slope = grad_carried * tangent
                 one = n_tangents == 1
                 grad_slope = grad_slope[:, :, 0] if one else grad_slope.sum(dim=2)
-                grad_image *= slope.unsqueeze(2)
+                grad_carried *= slope.unsqueeze(2)
                 if masks is not None:
                     grad_slope *= masks[layer]
             if self._terms[layer] is not None:
@@ -156,15 +156,15 @@ class Streams:
             grad_biases.append(grad_value.sum(dim=1))
         if layers:
             grad = torch.cat([grad, head], dim=2)
-            grad_mapped, grad_images = _split(grad, batch, n_tangents)
+            grad_mapped, grad_tangents = _split(grad, batch, n_tangents)
         else:
-            grad_mapped, grad_images = grad_outputs, grad_image
+            grad_mapped, grad_tangents = grad_outputs, grad_carried
         n_directions = x.shape[1] - batch
         if n_directions:
-            dealt = _gathered(grad_images[:, :, 0], n_directions)
+            dealt = _gathered(grad_tangents[:, :, 0], n_directions)
             grad_mapped = torch.cat([grad_mapped, dealt], dim=1)
         elif shared and layers:
-            grad_images = grad_images.sum(dim=1, keepdim=True)
+            grad_tangents = grad_tangents.sum(dim=1, keepdim=True)
         # As map_inputs, backwards.
         groups, n_rows, _ = x.shape
         per_group = grad_mapped.view(groups, -1, n_rows, grad_mapped.shape[2])
@@ -176,11 +176,11 @@ class Streams:
             *reversed(grad_biases),
             *reversed(grad_coefficients),
         ]
-        return gradients, grad_images, grad_mapped[:, :batch]
+        return gradients, grad_tangents, grad_mapped[:, :batch]
 
 
-def _squared_norm(image):
-    return (image * image).sum(dim=(2, 3))
+def _squared_norm(carried):
+    return (carried * carried).sum(dim=(2, 3))
 
 
 def _dealt(directions, batch):

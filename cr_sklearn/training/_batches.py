@@ -8,7 +8,7 @@ import torch
 
 # Random tangents of a batch, dealt out to its rows: the penalty is their mean all the
 # same, and one for each row would cost as much as the rows themselves.
-_N_TANGENTS = 16
+N_PROBES = 16
 # Positions and targets of so many rows are put in order at a time: in one go for small
 # tables, where calls cost more than rows, and in little memory for large ones.
 _ROWS_IN_ORDER = 2**17
@@ -51,12 +51,12 @@ class Batch(NamedTuple):
     """One step's input.
 
     ``x`` (groups, batch, d), with one group when all see the same rows; random tangents
-    ``signs`` (groups, k, d), None unless the derivative stream is projected; ``y`` and
+    ``probes`` (groups, k, d), None unless the derivative stream is projected; ``y`` and
     ``weight`` (members, batch).
     """
 
     x: torch.Tensor
-    signs: torch.Tensor | None
+    probes: torch.Tensor | None
     y: torch.Tensor
     weight: torch.Tensor
 
@@ -68,13 +68,13 @@ def member_generators(seeds, purpose, first_epoch=0):
     ----------
     seeds : sequence of int
         One per member.
-    purpose : {"init", "order", "signs", "dropout"}
+    purpose : {"init", "order", "probes", "dropout"}
         Streams of different purposes never overlap, so that drawing more of one
         leaves the others as they are.
     first_epoch : int, default=0
         Epochs trained before, so that training that goes on does not repeat them.
     """
-    purposes = ("init", "order", "signs", "dropout")
+    purposes = ("init", "order", "probes", "dropout")
     keys = [purposes.index(purpose), first_epoch]
     states = [
         np.random.SeedSequence([int(seed), *keys]).generate_state(1, np.uint64)[0]
@@ -130,15 +130,15 @@ class PackedBatches:
             # So that the weights of a group have mean 1.
             self._scale = torch.stack(
                 [
-                    (rows.weight.index_select(0, own[:count]).sum() / self.n_rows)
-                    for own, count in zip(self._index, groups.counts, strict=True)
+                    (rows.weight.index_select(0, group[:count]).sum() / self.n_rows)
+                    for group, count in zip(self._index, groups.counts, strict=True)
                 ]
             ).unsqueeze(1)
         self._n_batches = -(-self.n_rows // batch_size)
         self._order = member_generators(groups.seeds, "order", first_epoch)
-        self._signs = None
+        self._probes = None
         if projected:
-            self._signs = member_generators(groups.seeds, "signs", first_epoch)
+            self._probes = member_generators(groups.seeds, "probes", first_epoch)
 
     def __len__(self):
         return self._n_batches
@@ -146,14 +146,14 @@ class PackedBatches:
     def __iter__(self):
         """Draw the order of rows and the tangents for the whole epoch at once."""
         n_batches, device = self._n_batches, self.rows.weight.device
-        signs = None if self._signs is None else self._draw_signs()
+        probes = None if self._probes is None else self._draw_probes()
         order = torch.arange(self.n_rows, dtype=torch.int32).expand(
             len(self._order), -1
         )
         if n_batches > 1:
             order = torch.empty(order.shape, dtype=order.dtype)
-            for generator, own in zip(self._order, order, strict=True):
-                torch.randperm(self.n_rows, generator=generator, out=own)
+            for generator, group in zip(self._order, order, strict=True):
+                torch.randperm(self.n_rows, generator=generator, out=group)
         batches = order.tensor_split(n_batches, dim=1)
         at_once = max(1, _ROWS_IN_ORDER // batches[0].numel())
         for start in range(0, n_batches, at_once):
@@ -164,8 +164,8 @@ class PackedBatches:
                 tensor.split(sizes, dim=1) for tensor in self._in_order(part.long())
             )
             tangents = [None] * len(some)
-            if signs is not None:
-                tangents = signs.of(some).to(device, self.rows.weight.dtype)
+            if probes is not None:
+                tangents = probes.of(some).to(device, self.rows.weight.dtype)
             for tangent, rows, *rest in zip(tangents, *tensors, strict=True):
                 yield Batch(self._take(rows), tangent, *rest)
 
@@ -191,12 +191,12 @@ class PackedBatches:
             for values in (targets, weights)
         )
 
-    def _draw_signs(self):
-        n_tangents = min(_N_TANGENTS, self.n_rows // self._n_batches)
-        return _Signs(self._signs, self._n_batches, n_tangents, self.rows.x.shape[1])
+    def _draw_probes(self):
+        n_tangents = min(N_PROBES, self.n_rows // self._n_batches)
+        return _Probes(self._probes, self._n_batches, n_tangents, self.rows.x.shape[1])
 
 
-class _Signs:
+class _Probes:
     """Random tangents of all batches of an epoch, as packed bits.
 
     Parameters
@@ -208,10 +208,10 @@ class _Signs:
 
     def __init__(self, generators, n_batches, n_tangents, n_inputs):
         self._shape = n_tangents, n_inputs
-        self._bits, n_signs = [], n_batches * n_tangents * n_inputs
+        self._bits, n_entries = [], n_batches * n_tangents * n_inputs
         for generator in generators:
             # Faster than a random number for each.
-            words = torch.empty(-(-n_signs // 64), dtype=torch.int64)
+            words = torch.empty(-(-n_entries // 64), dtype=torch.int64)
             words.random_(-(2**63), None, generator=generator)
             self._bits.append(words.view(torch.uint8))
 
@@ -220,10 +220,10 @@ class _Signs:
         shifts = torch.arange(8, dtype=torch.uint8)
         per_batch = math.prod(self._shape)
         first, last = steps[0] * per_batch, (steps[-1] + 1) * per_batch
-        signs = []
+        probes = []
         for bits in self._bits:
             bytes_ = bits[first // 8 : -(-last // 8)]
             flat = ((bytes_.unsqueeze(1) >> shifts) & 1).flatten()
             flat = flat[first % 8 :][: last - first].view(torch.int8) * 2 - 1
-            signs.append(flat.view(len(steps), *self._shape))
-        return torch.stack(signs, dim=1)
+            probes.append(flat.view(len(steps), *self._shape))
+        return torch.stack(probes, dim=1)

@@ -8,7 +8,7 @@ from skorch import NeuralNet
 
 from cr_sklearn._rows import RowGroups
 from cr_sklearn.nn import ChainzRuleNetwork
-from cr_sklearn.nn._dreg import tangent_images
+from cr_sklearn.nn._dreg import input_tangents
 from cr_sklearn.nn._streams import Streams
 from cr_sklearn.training._batches import PackedBatches, member_generators
 from cr_sklearn.training._history import TrainingHistory
@@ -262,11 +262,11 @@ class PackedNet(NeuralNet):
 
     def train_step_single(self, batch, **fit_params):
         """Return gradients of one batch, and each member's sums of loss and penalty."""
-        images = None
-        if self.penalised and batch.signs is None:
-            images = tangent_images(self.module_)
+        tangents = None
+        if self.penalised and batch.probes is None:
+            tangents = input_tangents(self.module_)
         with torch.no_grad():
-            outputs, norms = self.streams_.forward(batch.x, batch.signs, images)
+            outputs, norms = self.streams_.forward(batch.x, batch.probes, tangents)
             losses, slopes = self.criterion_.value_and_slope(outputs, batch.y)
             # The objective is a weighted sum over rows, and over members, so that none
             # of them sees another's gradient.
@@ -274,14 +274,14 @@ class PackedNet(NeuralNet):
             norm_weight = self.strengths_.unsqueeze(1) * weight
             if norms.shape[2] == 1:
                 norm_weight = norm_weight.sum(dim=1, keepdim=True)
-            gradients, grad_images, _ = self.streams_.backward(
+            gradients, grad_tangents, _ = self.streams_.backward(
                 weight.unsqueeze(2) * slopes, norm_weight.expand_as(norms)
             )
-        if images is not None:
+        if tangents is not None:
             inputs = self.module_.input_weight
             # Of a scalar: with gradients given, torch would import its compiler.
-            through_images = torch.sum(images * grad_images)
-            gradients[0] += torch.autograd.grad(through_images, inputs)[0]
+            through_tangents = torch.sum(tangents * grad_tangents)
+            gradients[0] += torch.autograd.grad(through_tangents, inputs)[0]
         loss = torch.linalg.vecdot(batch.weight, losses)
         if not self.penalised:
             return gradients, loss, torch.full_like(loss, math.nan)

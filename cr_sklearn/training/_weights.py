@@ -37,14 +37,21 @@ def load(network, activation, fitted):
     ValueError
         If the shapes or the activations differ.
     """
-    own = [*network.weights, *network.biases, network.skip, *_polynomials(network)]
-    given = [
+    parameters = [
+        *network.weights,
+        *network.biases,
+        network.skip,
+        *_polynomials(network),
+    ]
+    arrays = [
         *[coef.swapaxes(1, 2) for coef in fitted.coefs],
         *fitted.intercepts,
         fitted.skip_coef.swapaxes(1, 2),
         *fitted.polynomial_coefs,
     ]
-    shapes_agree = [tuple(p.shape) for p in own] == [array.shape for array in given]
+    shapes_agree = [tuple(p.shape) for p in parameters] == [
+        array.shape for array in arrays
+    ]
     if not (shapes_agree and activation == fitted.activation):
         raise ValueError(
             "Training can't go on from the fitted weights: hidden_layer_sizes, degree, "
@@ -52,7 +59,7 @@ def load(network, activation, fitted):
             "or fit anew with warm_start=False."
         )
     with torch.no_grad():
-        for parameter, array in zip(own, given, strict=True):
+        for parameter, array in zip(parameters, arrays, strict=True):
             parameter.copy_(torch.tensor(array))
     # Not its parameters, where it is made of thresholds.
     network.set_output_bias(torch.tensor(fitted.intercepts[-1]))

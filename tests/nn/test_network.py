@@ -10,7 +10,7 @@ from torch.func import jacrev
 from cr_sklearn.formulas._activations import ACTIVATIONS
 from cr_sklearn.nn import ChainzRuleNetwork, CrossEntropy, Polynomial, dreg
 from cr_sklearn.nn._activations import make_activation
-from cr_sklearn.nn._dreg import n_tangent_dims, tangent_images
+from cr_sklearn.nn._dreg import input_tangents, n_tangent_dims
 
 BATCH, N_OUTPUTS = 3, 2
 # degree matters for the polynomial only
@@ -211,7 +211,7 @@ def test_linear_network_has_the_same_norm_for_all_rows():
 def test_cholesky_tangents_keep_the_gram_matrix():
     """For d > n_1 fewer tangents stand for all inputs; norms depend on A A^T only."""
     network = make_network(50, (5,), 2)
-    images = tangent_images(network)
+    images = input_tangents(network)
     assert images.shape[2] == n_tangent_dims(network) == 5 + N_OUTPUTS
     factor = images[:, 0].mT
     stacked = torch.cat([network.weights[0], network.skip], dim=1)

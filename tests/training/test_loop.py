@@ -95,8 +95,8 @@ def test_a_step_follows_the_gradient_of_loss_and_penalty(monkeypatch, stream, hi
         dreg_stream=stream or "projected",
     )
     [(batch, gradients, losses, penalties)] = seen
-    assert (batch.signs is None) == (stream != "projected")
-    outputs, norms = dreg(network, batch.x, batch.signs)
+    assert (batch.probes is None) == (stream != "projected")
+    outputs, norms = dreg(network, batch.x, batch.probes)
     weighted = batch.weight * CrossEntropy()(outputs, batch.y)
     torch.testing.assert_close(losses, weighted.sum(dim=1))
     penalty = batch.weight * norms.sum(dim=0)
@@ -243,14 +243,14 @@ def test_every_epoch_visits_every_row_once():
             x = torch.cat([batch.x[group] for batch in seen])
             torch.testing.assert_close(x.sort(dim=0)[0], rows.x.sort(dim=0)[0])
         assert not torch.equal(seen[0].x[0], seen[0].x[1])
-        assert all(set(b.signs.unique().tolist()) == {-1.0, 1.0} for b in seen)
+        assert all(set(b.probes.unique().tolist()) == {-1.0, 1.0} for b in seen)
 
 
-def test_signs_are_balanced_and_differ_between_groups_and_steps():
+def test_probes_are_balanced_and_differ_between_groups_and_steps():
     """Repeated or biased tangents would bias the penalty silently."""
     groups = RowGroups([1, 2])
     batches = PackedBatches(make_rows(64, 300), 32, 2, groups, projected=True)
-    first, second = (batch.signs for batch in batches)
+    first, second = (batch.probes for batch in batches)
     assert abs(first.mean().item()) < 4 / first.numel() ** 0.5
     assert not torch.equal(first, second)
     assert not torch.equal(first[0], first[1])
@@ -263,7 +263,7 @@ def test_random_streams_of_different_purpose_differ():
     """Sharing bits between order and tangents would correlate them."""
     drawn = [
         torch.rand(3, generator=member_generators([5], purpose, epoch)[0]).tolist()
-        for purpose in ("init", "order", "signs", "dropout")
+        for purpose in ("init", "order", "probes", "dropout")
         for epoch in (0, 1)
     ]
     assert len({tuple(values) for values in drawn}) == len(drawn)

@@ -191,17 +191,21 @@ class SensitivityDisplay:
 
 def _swarm_offsets(values):
     """Return heights within (-0.4, 0.4) that keep points of similar values apart."""
-    given = np.flatnonzero(~np.isnan(values))
+    present = np.flatnonzero(~np.isnan(values))
     offsets = np.zeros(len(values))
-    if not len(given):
+    if not len(present):
         return offsets
-    top = max(values[given].max(), np.finfo(float).tiny)
-    bins = np.minimum((values[given] / top * _SWARM_BINS).astype(int), _SWARM_BINS - 1)
+    top = max(values[present].max(), np.finfo(float).tiny)
+    bins = np.minimum(
+        (values[present] / top * _SWARM_BINS).astype(int), _SWARM_BINS - 1
+    )
     order = np.argsort(bins, kind="stable")
     counts = np.bincount(bins, minlength=_SWARM_BINS)
-    rank = np.empty(len(given))
-    rank[order] = np.arange(len(given)) - np.repeat(np.cumsum(counts) - counts, counts)
+    rank = np.empty(len(present))
+    rank[order] = np.arange(len(present)) - np.repeat(
+        np.cumsum(counts) - counts, counts
+    )
     # To both sides in turn: 0, 1, -1, 2, -2, ...
     side = np.where(rank % 2 == 1, 1.0, -1.0) * np.ceil(rank / 2)
-    offsets[given] = 0.8 * side / max(counts.max(), 12)
+    offsets[present] = 0.8 * side / max(counts.max(), 12)
     return offsets

@@ -247,15 +247,15 @@ class DregPathDisplay:
             (False, "networks with hidden layers", BLUE),
             (True, "linear networks", GREY),
         ):
-            own = np.flatnonzero(path["linear"] == is_linear)
-            if not len(own):
+            candidates = np.flatnonzero(path["linear"] == is_linear)
+            if not len(candidates):
                 continue
-            strength = path["dreg_strength"][own]
+            strength = path["dreg_strength"][candidates]
             for one, name in zip(axes, ("log_loss", "tail_ratio"), strict=True):
-                values = path[name][own]
+                values = path[name][candidates]
                 one.plot(strength, values, "-", color=colour, lw=1.2, label=label)
                 one.scatter(strength, values, s=22, color=colour, zorder=3)
-            for candidate in own[share[own] > 0]:
+            for candidate in candidates[share[candidates] > 0]:
                 axes[0].annotate(
                     f"weight {share[candidate]:.0%}",
                     (path["dreg_strength"][candidate], path["log_loss"][candidate]),
