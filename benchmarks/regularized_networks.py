@@ -22,6 +22,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from torch.func import functional_call
 from torch.nn import functional as F
 
+from benchmarks.dropout import drop
 from cr_sklearn.nn import ChainzRuleNetwork, dreg
 from cr_sklearn.training._batches import N_PROBES
 from cr_sklearn.training._optimizer import FlatAdamW
@@ -179,10 +180,10 @@ class Training:
             n_classes,
             members=len(generators),
             activation=activation,
-            dropout=strength if regularizer == "dropout" else 0.0,
         )
         self.network.reset_parameters(generators)
-        self.network.dropout_generators = generators
+        if regularizer == "dropout":
+            drop(self.network, strength, generators)
         self.parameters = list(self.network.parameters())
         self.optimizer = FlatAdamW(
             self.parameters,

@@ -5,6 +5,7 @@
 
 import numpy as np
 
+from benchmarks.dropout import net_with_dropout
 from cr_sklearn import ChainzRuleClassifier
 from cr_sklearn.nn._streams import Streams
 from cr_sklearn.training._loop import PackedNet
@@ -195,4 +196,6 @@ class Regularized(ChainzRuleClassifier):
 
     @property
     def _options(self):
-        return TrainingOptions(dropout=self.dropout, weight_decay=self.weight_decay)
+        return TrainingOptions(
+            weight_decay=self.weight_decay, net=net_with_dropout(self.dropout)
+        )

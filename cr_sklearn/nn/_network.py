@@ -39,9 +39,6 @@ class ChainzRuleNetwork(nn.Module):
         See :func:`~cr_sklearn.nn._activations.make_activation`.
     degree : int, default=3
         Degree of the polynomials.
-    dropout : float, default=0.0
-        Probability of zeroing a hidden unit while training; both streams see the
-        same mask.
     thresholds : sequence of float or None, default=None
         Where rising thresholds :math:`\theta_k` start that are learned in place of the
         output's bias. The one output is then the latent f(x), and a forward pass
@@ -55,8 +52,6 @@ class ChainzRuleNetwork(nn.Module):
     biases : ParameterList of (members, n_l)
         With thresholds the last is their free parameters.
     activations : ModuleList, one per hidden layer
-    dropout_generators : list of torch.Generator or None
-        One per member; needed for training with dropout.
 
     Notes
     -----
@@ -81,7 +76,6 @@ class ChainzRuleNetwork(nn.Module):
         members=1,
         activation="polynomial",
         degree=3,
-        dropout=0.0,
         thresholds=None,
     ):
         super().__init__()
@@ -89,13 +83,9 @@ class ChainzRuleNetwork(nn.Module):
             raise ValueError(
                 f"Thresholds are those of one output, but n_outputs={n_outputs!r}."
             )
-        if not 0.0 <= dropout < 1.0:
-            raise ValueError(f"dropout must be in [0, 1), got {dropout!r}.")
         self.n_features = n_features
         self.n_outputs = n_outputs
         self.members = members
-        self.dropout = dropout
-        self.dropout_generators = None
         self._first_thresholds = thresholds
         n_biases = n_outputs if thresholds is None else len(thresholds)
         hidden = list(hidden_layer_sizes)
@@ -202,7 +192,6 @@ class ChainzRuleNetwork(nn.Module):
 
     def forward(self, x):
         """Return outputs (members, batch, n_outputs), or margins over thresholds."""
-        masks = self.dropout_masks(x)
         mapped = map_inputs(x if x.dim() == 3 else x.unsqueeze(0), self.input_weight)
         z, skipped = mapped.tensor_split([self._n_first], dim=2)
         outputs = skipped + self.output_bias.unsqueeze(1)
@@ -210,35 +199,8 @@ class ChainzRuleNetwork(nn.Module):
             return outputs
         for layer, activation in enumerate(self.activations):
             h = activation(z + self.biases[layer].unsqueeze(1))
-            if masks is not None:
-                h = h * masks[layer]
             z = torch.bmm(h, self.hidden_weights[layer].mT)
         return outputs + z
-
-    def dropout_masks(self, x):
-        """Draw each layer's factors (members, batch, n_l); None without dropout."""
-        if not (self.training and self.dropout > 0.0):
-            return None
-        return [
-            self._dropout_mask(x.shape[-2], bias.shape[1], x)
-            for bias in self.biases[:-1]
-        ]
-
-    def _dropout_mask(self, batch, n_units, like):
-        if self.dropout_generators is None:
-            raise RuntimeError(
-                "Training with dropout needs network.dropout_generators, one "
-                "torch.Generator per member."
-            )
-        # Drawn on the CPU, so that a seed means the same on every device.
-        keep = torch.stack(
-            [
-                torch.rand(batch, n_units, generator=generator, dtype=torch.float32)
-                >= self.dropout
-                for generator in self.dropout_generators
-            ]
-        )
-        return keep.to(like) / (1.0 - self.dropout)
 
 
 def map_inputs(x, weight):

@@ -32,7 +32,6 @@ class Streams:
     """
 
     def __init__(self, network):
-        self._network = network
         self._activations = list(network.activations)
         self._inputs = network.input_weight.detach()
         self._weights = [weight.detach() for weight in network.hidden_weights]
@@ -63,7 +62,6 @@ class Streams:
             ``||S^l V||_F^2``, the output's last.
         """
         batch, n_first = x.shape[1], self._n_first
-        masks = self._network.dropout_masks(x)
         if probes is not None:
             x = torch.cat([x.expand(len(probes), -1, -1), probes], dim=1)
         mapped = map_inputs(x, self._inputs)
@@ -80,9 +78,6 @@ class Streams:
             both = z.new_empty(len(z), batch * (1 + n_tangents), z.shape[2])
             value, carried = _split(both, batch, n_tangents)
             slope, curve = activation.value_and_slopes(z, value, self._terms[layer])
-            if masks is not None:
-                value *= masks[layer]
-                slope = slope * masks[layer]
             torch.mul(slope.unsqueeze(2), tangent, out=carried)
             norms.append(_squared_norm(carried))
             layers.append((z, tangent, slope, curve, both, carried))
@@ -94,7 +89,7 @@ class Streams:
         else:
             outputs, carried = mapped, tangents
         norms.append(_squared_norm(carried))
-        self._saved = x, batch, masks, layers, carried, tangents.shape[1] == 1
+        self._saved = x, batch, layers, carried, tangents.shape[1] == 1
         bias = self._biases[-1]
         if self._has_thresholds:
             bias = -ordered_thresholds(bias)
@@ -116,7 +111,7 @@ class Streams:
         grad_mapped : Tensor of shape (groups, batch, per group * (n_1 + n_outputs))
             Of what the rows became by ``A``.
         """
-        x, batch, masks, layers, carried, shared = self._saved
+        x, batch, layers, carried, shared = self._saved
         n_tangents = carried.shape[2]
         grad_norms = 2.0 * grad_norms[..., None, None]
         grad_carried = grad_norms[-1] * carried
@@ -134,9 +129,7 @@ class Streams:
             grad_weights.append(torch.bmm(grad.mT, both))
             grad = torch.bmm(grad, self._weights[layer])
             grad_value, grad_carried = _split(grad, batch, n_tangents)
-            grad_slope, masked = None, grad_value
-            if masks is not None:
-                masked = grad_value * masks[layer]
+            grad_slope = None
             if n_tangents:
                 grad_carried.addcmul_(grad_norms[layer], carried)
                 # First the part of the slope, then that of the tangents before it.
@@ -144,11 +137,9 @@ class Streams:
                 one = n_tangents == 1
                 grad_slope = grad_slope[:, :, 0] if one else grad_slope.sum(dim=2)
                 grad_carried *= slope.unsqueeze(2)
-                if masks is not None:
-                    grad_slope *= masks[layer]
             if self._terms[layer] is not None:
                 grad_coefficients.append(
-                    self._activations[layer].coefficient_grad(z, masked, grad_slope)
+                    self._activations[layer].coefficient_grad(z, grad_value, grad_slope)
                 )
             grad_value *= slope
             if n_tangents:

@@ -68,13 +68,13 @@ def member_generators(seeds, purpose, first_epoch=0):
     ----------
     seeds : sequence of int
         One per member.
-    purpose : {"init", "order", "probes", "dropout"}
+    purpose : {"init", "order", "probes"}
         Streams of different purposes never overlap, so that drawing more of one
         leaves the others as they are.
     first_epoch : int, default=0
         Epochs trained before, so that training that goes on does not repeat them.
     """
-    purposes = ("init", "order", "probes", "dropout")
+    purposes = ("init", "order", "probes")
     keys = [purposes.index(purpose), first_epoch]
     states = [
         np.random.SeedSequence([int(seed), *keys]).generate_state(1, np.uint64)[0]

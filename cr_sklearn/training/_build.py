@@ -194,7 +194,6 @@ def _packs(estimator, head, rows, start, networks, seeds, n_rows):
             **output_layer,
             activation=estimator.activation,
             degree=estimator.degree,
-            dropout=estimator._options.dropout,
             seeds=seeds[members].tolist(),
             dtype=dtype,
             device=device,

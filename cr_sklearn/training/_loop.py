@@ -72,7 +72,7 @@ def train(
         epoch on them.
     settings : TrainingSettings
     seeds : sequence of int
-        One per member, for its dropout.
+        One per member.
     groups : RowGroups or None
         Members that see the same rows in the same order. None gives all rows to every
         member, in an order of its own.
@@ -100,9 +100,6 @@ def train(
         groups,
         projected and penalised,
         settings.first_epoch,
-    )
-    network.dropout_generators = member_generators(
-        seeds, "dropout", settings.first_epoch
     )
     net = (settings.net or PackedNet)(
         network, criterion, settings, validation_rows, penalised
@@ -132,8 +129,6 @@ def train(
     if not all(bool(p.isfinite().all()) for p in net.packed_parameters()):
         raise diverged(settings, len(net.history))
     network.eval()
-    # Its generators go on in no other training, and can't be copied.
-    network.dropout_generators = None
     history = TrainingHistory(
         interrupted=interrupted,
         stopped=stopped,

@@ -36,8 +36,6 @@ class TrainingOptions(NamedTuple):
     ----------
     weight_decay : float, default=0
         Decoupled weight decay of AdamW, for weights only.
-    dropout : float, default=0
-        Probability of dropping a hidden unit in a training step.
     dreg_stream : {"auto", "exact", "projected"}, default="auto"
         How the penalty is evaluated. "auto" is exact if one batch holds all rows and
         the networks carry at most 32,768 tangents in all.
@@ -51,7 +49,6 @@ class TrainingOptions(NamedTuple):
     """
 
     weight_decay: float = 0.0
-    dropout: float = 0.0
     dreg_stream: str = "auto"
     linear_candidates: bool = True
     halving: Halving = Halving()

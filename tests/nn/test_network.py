@@ -296,28 +296,6 @@ def test_a_part_of_the_members_is_taken_and_put_back():
     torch.testing.assert_close(network(x)[1], before[1])
 
 
-def test_dropout_masks_value_and_derivative_alike():
-    """A dropped unit passes no value, so it must pass no derivative."""
-    network = make_network(4, (50,), 1)
-    network.dropout = 0.5
-    with torch.no_grad():
-        network.skip.zero_()
-    x = make_rows(1, 4, batch=1)
-    generator = torch.Generator()
-    seed = 5
-
-    def value(row):
-        network.dropout_generators = [generator.manual_seed(seed)]
-        return network(row.expand(1, 1, -1))[0, 0]
-
-    reference = jacrev(value)(x[0, 0]).square().sum()
-    network.dropout_generators = [generator.manual_seed(seed)]
-    _, penalties = dreg(network, x)
-    torch.testing.assert_close(penalties[-1, 0, 0], reference)
-    network.eval()
-    assert not torch.allclose(penalties, dreg(network, x)[1])
-
-
 def test_cross_entropy_is_that_of_torch():
     """One output is the logistic loss, more are the multinomial one."""
     generator = torch.Generator().manual_seed(0)
@@ -338,7 +316,6 @@ def test_cross_entropy_is_that_of_torch():
         (lambda: Polynomial(1, 2, degree=0), "degree must be an integer >= 1, got 0"),
         (lambda: Polynomial(1, 2, degree=2.5), "got 2.5"),
         (lambda: make_activation("step", 1, 2, 3), "got 'step'"),
-        (lambda: ChainzRuleNetwork(2, (3,), 1, dropout=1.0), "got 1.0"),
         (
             lambda: ChainzRuleNetwork(2, (3,), 1, members=2).reset_parameters([]),
             "2 members, got 0",
@@ -349,10 +326,3 @@ def test_errors_name_the_value(build, message):
     """An error that prints the value saves the user a debugger."""
     with pytest.raises(ValueError, match=message):
         build()
-
-
-def test_training_with_dropout_needs_generators():
-    """Falling back to torch's global generator would break reproducibility."""
-    network = ChainzRuleNetwork(2, (3,), 1, dropout=0.5)
-    with pytest.raises(RuntimeError, match="dropout_generators"):
-        network(torch.zeros(1, 1, 2))

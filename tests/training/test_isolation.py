@@ -12,7 +12,6 @@ import pytest
 import torch
 
 from cr_sklearn import ChainzRuleClassifier
-from cr_sklearn.training._settings import TrainingOptions
 
 
 def test_global_state_is_untouched(moons, monkeypatch, tmp_path, capfd):
@@ -101,17 +100,13 @@ def test_a_fit_does_not_depend_on_torchs_settings_around_it(setting, moons):
     np.testing.assert_array_equal(model.predict_proba(X), expected)
 
 
-class WithDropout(ChainzRuleClassifier):
-    _options = TrainingOptions(dropout=0.3)
-
-
 def test_a_fit_does_not_depend_on_torchs_default_dtype(moons):
     """Random numbers of another dtype are other ones."""
     X, y = moons
-    expected = WithDropout(random_state=0).fit(X, y).predict_proba(X)
+    expected = fitted(X, y).predict_proba(X)
     torch.set_default_dtype(torch.float64)
     try:
-        model = WithDropout(random_state=0).fit(X, y)
+        model = fitted(X, y)
     finally:
         torch.set_default_dtype(torch.float32)
     np.testing.assert_array_equal(model.predict_proba(X), expected)
@@ -123,7 +118,6 @@ def test_a_fit_in_a_forked_child_ends():
     code = """
 import os, numpy as np, torch
 from cr_sklearn import ChainzRuleClassifier
-from cr_sklearn.training._settings import TrainingOptions
 
 torch.set_num_threads(2)
 torch.ones(1000, 1000) @ torch.ones(1000, 1000)
