@@ -1,40 +1,13 @@
 """NumPy as the namespace of formulas."""
 
 import numpy as np
-from numpy import argmax, exp, expm1, log, maximum, minimum, rint, tanh, where
-from scipy.special import expit, ndtr, softmax
+from scipy.special import expit, ndtr
+from scipy.special import softmax as softmax
 
-__all__ = [
-    "addcmul",
-    "affine",
-    "argmax",
-    "as_float",
-    "as_integer",
-    "broadcast_to",
-    "clip",
-    "concat",
-    "exp",
-    "expm1",
-    "horner",
-    "hypot_1",
-    "log",
-    "maximum",
-    "minimum",
-    "multiply",
-    "normal_cdf",
-    "rint",
-    "sigmoid",
-    "softmax",
-    "sum_",
-    "take",
-    "tanh",
-    "where",
-    "zeros_column",
-]
-
-multiply = np.multiply
-sigmoid = expit
-normal_cdf = ndtr
+argmax, rint, where = np.argmax, np.rint, np.where
+exp, expm1, log, tanh = np.exp, np.expm1, np.log, np.tanh
+maximum, minimum, multiply = np.maximum, np.minimum, np.multiply
+sigmoid, normal_cdf = expit, ndtr
 
 
 def addcmul(c, a, b):

@@ -1,48 +1,14 @@
 """Torch as the namespace of formulas."""
 
 import torch
-from torch import (
-    addcmul,
-    argmax,
-    exp,
-    expm1,
-    log,
-    sigmoid,
-    softmax,
-    tanh,
-    where,
-)
-from torch.nn.functional import logsigmoid
-from torch.special import erfcx, log_ndtr
+from torch.nn import functional as F
 
-__all__ = [
-    "addcmul",
-    "affine",
-    "argmax",
-    "as_float",
-    "broadcast_to",
-    "clip",
-    "eps",
-    "erfcx",
-    "exp",
-    "expm1",
-    "horner",
-    "hypot_1",
-    "log",
-    "log_ndtr",
-    "logsigmoid",
-    "maximum",
-    "minimum",
-    "multiply",
-    "normal_cdf",
-    "sigmoid",
-    "softmax",
-    "tanh",
-    "where",
-]
-
-multiply = torch.mul
+addcmul, argmax, multiply, where = torch.addcmul, torch.argmax, torch.mul, torch.where
+exp, expm1, log, tanh = torch.exp, torch.expm1, torch.log, torch.tanh
+sigmoid, softmax, logsigmoid = torch.sigmoid, torch.softmax, F.logsigmoid
+erfcx, log_ndtr = torch.special.erfcx, torch.special.log_ndtr
 normal_cdf = torch.special.ndtr
+# Overwrites its first argument.
 clip = torch.clamp_
 
 
