@@ -73,7 +73,7 @@ class BaseChainzRule(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
     @with_callbacks
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y, sample_weight=None, groups=None):
-        """Fit to rows and their classes.
+        """Fit to rows and their target.
 
         Parameters
         ----------
