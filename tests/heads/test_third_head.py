@@ -3,7 +3,6 @@
 import pickle
 
 import numpy as np
-import onnxruntime
 import pytest
 import torch
 from sklearn.base import RegressorMixin
@@ -129,6 +128,7 @@ def test_it_is_inspected_watched_and_saved(model, data):
 
 def test_its_graph_predicts_the_same(model, data):
     """The formulas of a head serve NumPy and ONNX."""
+    onnxruntime = pytest.importorskip("onnxruntime")
     X, _ = data
     session = onnxruntime.InferenceSession(to_onnx(model).SerializeToString())
     prediction, sensitivity = session.run(["prediction", "sensitivity"], {"X": X})
