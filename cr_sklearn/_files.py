@@ -7,11 +7,6 @@ from pathlib import Path
 def write_whole(path, content):
     """Write a file, or leave what was there.
 
-    Parameters
-    ----------
-    path : path-like
-    content : bytes
-
     Raises
     ------
     OSError

@@ -36,10 +36,6 @@ def unwrap(model):
         GridSearchCV, FrozenEstimator, TunedThresholdClassifierCV,
         FixedThresholdClassifier, or CalibratedClassifierCV with ensemble=False.
 
-    Returns
-    -------
-    Unwrapped
-
     Raises
     ------
     TypeError

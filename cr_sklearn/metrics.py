@@ -137,10 +137,6 @@ class OrdinalScorer:
             True labels.
         sample_weight : array-like of shape (n_samples,), default=None
 
-        Returns
-        -------
-        score : float
-
         Raises
         ------
         ValueError

@@ -23,12 +23,7 @@ class Columns:
     is_fitted = False
 
     def batches(self, size):
-        """Cut the table into batches of at most ``size`` rows.
-
-        Yields
-        ------
-        FrameColumns or ArrayColumns
-        """
+        """Cut the table into batches of at most ``size`` rows."""
         if size >= self.n_rows:
             yield self
             return

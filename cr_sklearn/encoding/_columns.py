@@ -31,10 +31,6 @@ def read_columns(X):
     X : array-like or dataframe of shape (n_samples, n_features)
         Any eager dataframe that narwhals knows, or what NumPy can make 2-D.
 
-    Returns
-    -------
-    FrameColumns or ArrayColumns
-
     Raises
     ------
     TypeError

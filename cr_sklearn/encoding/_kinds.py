@@ -94,12 +94,7 @@ def kind_of(value):
 
 
 def kinds_of(values):
-    """Return the kinds of the values of an array that are not missing.
-
-    Returns
-    -------
-    set of str
-    """
+    """Return the kinds of the values of an array that are not missing."""
     return {kind_of(value) for value in values[~is_missing(values)]}
 
 

@@ -29,11 +29,6 @@ def center_and_scale(column, weight):
         NaN where missing, but not everywhere.
     weight : ndarray of shape (n,)
         Positive.
-
-    Returns
-    -------
-    center, scale : float
-    varies : bool
     """
     quartiles = weighted_quantile(column[:, None], (0.25, 0.5, 0.75), weight)[:, 0]
     lower, center, upper = quartiles

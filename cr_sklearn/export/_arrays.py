@@ -271,11 +271,6 @@ _INT64 = np.iinfo(np.int64)
 def label_values(labels):
     """Convert labels to what ONNX can hold, with the type of its elements.
 
-    Returns
-    -------
-    values : ndarray
-    element_type : int
-
     Raises
     ------
     TypeError

@@ -118,10 +118,6 @@ def encode(encoder, columns, n_derivatives):
     columns : MatrixInput or ColumnInputs
     n_derivatives : {0, 1}
         Whether the derivative is wanted too.
-
-    Returns
-    -------
-    Encoding
     """
     numeric, ramps = [], []
     missing = slope = slope_of_ramps = None

@@ -31,10 +31,6 @@ def build(unwrapped, sensitivity, jacobian, X):
     unwrapped : Unwrapped
     sensitivity, jacobian, X
         See :func:`cr_sklearn.export.to_onnx`.
-
-    Returns
-    -------
-    ModelProto
     """
     steps, estimator = unwrapped
     types = _column_types(estimator) if steps is None else _table_types(steps, X)

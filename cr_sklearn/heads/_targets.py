@@ -37,10 +37,6 @@ def read_target(y, name="y", known=()):
         Labels that are classes even if they are fractions. So are those whose order
         the type of ``y`` declares.
 
-    Returns
-    -------
-    Target
-
     Raises
     ------
     TypeError

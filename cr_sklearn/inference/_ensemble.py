@@ -44,10 +44,6 @@ class EnsembleFunction:
     their units are the columns of one matrix, and a product with the first or the last
     weights is one for all of them.
 
-    Parameters
-    ----------
-    members : FittedNetwork
-
     Attributes
     ----------
     members : FittedNetwork
@@ -97,12 +93,7 @@ class EnsembleFunction:
         ).activation_functions()
 
     def linear_parts(self):
-        """Sum up what is linear in the members.
-
-        Returns
-        -------
-        LinearParts
-        """
+        """Sum up what is linear in the members."""
         members, n_deep = self.members, self._n_deep
         weights, head = members.member_weights, None
         if members.coefs:
@@ -207,10 +198,6 @@ class EnsembleFunction:
         n_tangents : int or None, default=None
             Directions by which the derivative is wanted, in the cheaper mode. None if
             it is not.
-
-        Returns
-        -------
-        int
         """
         per_row = max((len(intercept) for intercept in self.intercepts), default=1)
         if n_tangents is not None:

@@ -34,12 +34,7 @@ class FittedNetwork(NamedTuple):
     member_weights: np.ndarray
 
     def take(self, members):
-        """Return a part of the members, with weights as they are.
-
-        Parameters
-        ----------
-        members : ndarray of int
-        """
+        """Return a part of the members, with weights as they are."""
         return FittedNetwork(
             [coef[members] for coef in self.coefs],
             [intercept[members] for intercept in self.intercepts],
@@ -112,10 +107,5 @@ class FittedNetwork(NamedTuple):
         )
 
     def function(self):
-        """Return the function of the network, ready to be evaluated.
-
-        Returns
-        -------
-        EnsembleFunction
-        """
+        """Return the function of the network, ready to be evaluated."""
         return EnsembleFunction(self)

@@ -110,12 +110,7 @@ class HiddenLayer(NamedTuple):
 
 
 def members_of(estimator):
-    """Take an ensemble apart into its networks.
-
-    Returns
-    -------
-    list of FittedNetwork
-    """
+    """Take an ensemble apart into its networks."""
     network = estimator._network.members
     return [network.take([member]) for member in range(len(network.skip_coef))]
 
@@ -128,10 +123,6 @@ def hidden_layers(member, x):
     member : FittedNetwork
         With one member.
     x : ndarray of shape (n, n_encoded)
-
-    Yields
-    ------
-    HiddenLayer
     """
     h = x
     for coefs, intercept, activation in zip(

@@ -72,18 +72,6 @@ def bootstrap_bands(bins, reference, n_rows, warn_rate, alert_rate, seed):
     ``warn_rate`` at most: each has a level of :math:`1 - (1 - r)^{1/J}`, J being their
     number. Beyond the last 20th of the draws tails are taken as exponential, which is
     on the safe side of a normal one.
-
-    Parameters
-    ----------
-    bins : RowBins
-    reference : Counts
-    n_rows : int
-    warn_rate, alert_rate : float
-    seed : int
-
-    Returns
-    -------
-    dict of (str, str or None) to Band
     """
     rng = np.random.default_rng([seed, n_rows])
     itself = measure(bins, reference, reference)

@@ -148,10 +148,6 @@ class RowBins:
             Of the model that the bins were made for.
         columns : FrameColumns or ArrayColumns
         sensitivity : ndarray of shape (n,)
-
-        Returns
-        -------
-        Counts
         """
         counts, unseen = [], []
         values = columns.numeric([bins.feature for bins in self.numeric])

@@ -71,12 +71,7 @@ class PrometheusExporter:
         )
 
     def show(self, report):
-        """Set the metrics to those of a report.
-
-        Parameters
-        ----------
-        report : MonitorReport
-        """
+        """Set the metrics to those of a report."""
         if not isinstance(report, MonitorReport):
             raise TypeError(f"report must be a MonitorReport, got {report!r}.")
         for name, column, statistic in report.statistics():

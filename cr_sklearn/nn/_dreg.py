@@ -14,10 +14,6 @@ def input_tangents(network):
     a Cholesky factor of ``A A^T`` replaces ``A``: the same norms from ``r`` tangents
     instead of ``d``.
 
-    Parameters
-    ----------
-    network : ChainzRuleNetwork
-
     Returns
     -------
     Tensor of shape (members, 1, t, n_1 + n_outputs)

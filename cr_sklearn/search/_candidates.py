@@ -42,10 +42,6 @@ def candidates(hidden_layer_sizes, linear=True):
         Of the estimator. Without hidden layers all candidates are linear.
     linear : bool, default=True
         Whether there are linear networks beside those with hidden layers.
-
-    Returns
-    -------
-    list of Candidate
     """
     table = [Candidate(strength, hidden_layer_sizes) for strength in STRENGTHS]
     if hidden_layer_sizes and linear:

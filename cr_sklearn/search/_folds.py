@@ -37,10 +37,6 @@ def inner_folds(cv, head, rows, random_state):
     rows : TrainingRows
     random_state : int
 
-    Returns
-    -------
-    list of InnerFold or None
-
     Raises
     ------
     ValueError
@@ -110,10 +106,6 @@ def given_folds(cv, head, rows, random_state):
     head : Head
     rows : TrainingRows
     random_state : int
-
-    Returns
-    -------
-    list of InnerFold
 
     Raises
     ------

@@ -48,11 +48,6 @@ class Search:
 
     Networks are in the order of the folds, and of the candidates within a fold.
 
-    Parameters
-    ----------
-    candidates : list of Candidate
-    folds : list of InnerFold
-
     Attributes
     ----------
     networks : list of Candidate
@@ -77,10 +72,6 @@ class Search:
         ----------
         seeds : sequence of int
             One for each fold.
-
-        Returns
-        -------
-        RowGroups
         """
         return RowGroups.of(seeds, [fold.training for fold in self.folds])
 
@@ -119,10 +110,6 @@ class Search:
         x : Tensor or TableInputs of shape (n, d)
         criterion : Module
         rows : TrainingRows
-
-        Returns
-        -------
-        ndarray of int
         """
         outputs = self._outputs_of_pack(network, x)
         scaled = []
@@ -146,10 +133,6 @@ class Search:
         rows : TrainingRows
         sensitivities : callable
             ``(networks, rows) -> list of ndarray``, those of the rows for each network.
-
-        Returns
-        -------
-        Choice
         """
         loss = self._loss(criterion, outputs, rows)
         weights = stack(loss)

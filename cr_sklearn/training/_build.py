@@ -31,10 +31,6 @@ def hold_out(estimator, head, rows, random_state):
     """Split rows into those that train and those for early stopping.
 
     Copies of a row are on one side.
-
-    Returns
-    -------
-    training, held_out : TrainingRows
     """
     _, first, original = np.unique(
         rows.original, return_index=True, return_inverse=True
@@ -91,10 +87,6 @@ def build(
         For early stopping.
     random_state : RandomState
     progress : FitProgress
-
-    Returns
-    -------
-    Training
     """
     if search is None:
         networks, groups = _fixed_networks(estimator, start), None

@@ -24,10 +24,6 @@ def encode_rows(encoder, rows, like, max_bytes=2**26):
         Of the dtype and on the device of the result.
     max_bytes : int, default=2**26
         Encoded tables up to this size are kept.
-
-    Returns
-    -------
-    EncodedRows
     """
     n_rows = len(rows.target)
     if n_rows * encoder.n_encoded_ * like.element_size() > max_bytes:

@@ -81,10 +81,6 @@ def train(
     progress : object or None
         With methods ``begin_epoch()`` and ``end_epoch() -> stop``.
 
-    Returns
-    -------
-    TrainingHistory
-
     Raises
     ------
     NonFiniteLossError

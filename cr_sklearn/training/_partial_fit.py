@@ -45,18 +45,7 @@ class Start(NamedTuple):
 
 
 def first_call(encoder, rows, seed):
-    """Start from an encoder that was fitted to the rows of the first call.
-
-    Parameters
-    ----------
-    encoder : TabularEncoder
-    rows : TrainingRows
-    seed : int
-
-    Returns
-    -------
-    Start
-    """
+    """Start from an encoder that was fitted to the rows of the first call."""
     return Start(encoder, sample=RowSample.first(rows, seed), is_partial=True)
 
 
@@ -69,10 +58,6 @@ def later_call(earlier, rows, seed):
         The fitted model, with the sample and the state of the optimiser so far.
     rows : TrainingRows
     seed : int
-
-    Returns
-    -------
-    Start
     """
     if earlier.sample is None:  # after fit
         return earlier
@@ -182,16 +167,6 @@ def move_weights(members, columns, before, after):
     """Move weights to another encoding, so that functions stay nearly the same.
 
     The encoding before is a linear map of the one after by least squares on the rows.
-
-    Parameters
-    ----------
-    members : FittedNetwork
-    columns : SampledColumns
-    before, after : TabularEncoder
-
-    Returns
-    -------
-    FittedNetwork
     """
     target, _ = before.transform(columns)
     x, _ = after.transform(columns)

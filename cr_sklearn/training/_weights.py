@@ -10,11 +10,6 @@ def dump(network, activation):
     """Return the weights as a :class:`FittedNetwork` of float64 arrays.
 
     Its members have equal weights that sum to 1.
-
-    Parameters
-    ----------
-    network : ChainzRuleNetwork
-    activation : str
     """
     return FittedNetwork(
         coefs=[_to_array(weight.mT) for weight in network.weights],

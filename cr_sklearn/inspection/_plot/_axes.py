@@ -20,10 +20,6 @@ def one_axes(ax, caller, size=(6.0, 4.0)):
     size : tuple of float
         Of the new figure, in inches.
 
-    Returns
-    -------
-    Axes
-
     Raises
     ------
     ImportError
