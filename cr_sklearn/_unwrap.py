@@ -16,10 +16,14 @@ class Unwrapped(NamedTuple):
     steps : Pipeline or None
         None where the estimator gets the table as it is.
     estimator : BaseChainzRule
+    altered_by : str or None
+        Name of a wrapper that makes other predictions of those of the estimator, by a
+        threshold or a calibration.
     """
 
     steps: Any
     estimator: Any
+    altered_by: str | None = None
 
     def transform(self, X):
         """Return what the estimator is given for a table."""
@@ -43,15 +47,23 @@ def unwrap(model):
     sklearn.exceptions.NotFittedError
         If it is not fitted.
     """
-    found, steps = model, []
+    found, steps, altered_by = model, {}, None
     while not isinstance(found, BaseChainzRule):
         if isinstance(found, Pipeline):
-            steps += found.steps[:-1]
+            # Steps of pipelines inside pipelines may have the same names.
+            depth = f"inner_{len(steps)}_" if steps else ""
+            steps |= {f"{depth}{name}": step for name, step in found.steps[:-1]}
             found = found.steps[-1][1]
         else:
+            if not (hasattr(found, "best_estimator_") or _is_frozen(found)):
+                altered_by = altered_by or type(found).__name__
             found = _inner(model, found)
     check_is_fitted(found)
-    return Unwrapped(Pipeline(steps) if steps else None, found)
+    return Unwrapped(Pipeline([*steps.items()]) if steps else None, found, altered_by)
+
+
+def _is_frozen(wrapper):
+    return type(wrapper).__name__ == "FrozenEstimator"
 
 
 def _inner(model, wrapper):
@@ -63,7 +75,7 @@ def _inner(model, wrapper):
         for name in ("best_estimator_", "estimator_"):
             if hasattr(wrapper, name):
                 return getattr(wrapper, name)
-        if type(wrapper).__name__ == "FrozenEstimator":
+        if _is_frozen(wrapper):
             return wrapper.estimator
         if hasattr(wrapper, "estimator"):
             check_is_fitted(wrapper)

@@ -17,6 +17,7 @@ from sklearn.preprocessing import StandardScaler
 
 from cr_sklearn import ChainzRuleClassifier
 from cr_sklearn._unwrap import unwrap
+from cr_sklearn.export import to_onnx
 from cr_sklearn.inspection import input_sensitivity, layer_sensitivity
 
 
@@ -90,3 +91,40 @@ def test_what_is_not_fitted_says_so(name):
     """Before the fit there is nothing to look at."""
     with pytest.raises(NotFittedError):
         unwrap(WRAPPERS[name]())
+
+
+@pytest.mark.parametrize("name", ["threshold", "tuned threshold", "calibration"])
+def test_wrappers_that_alter_predictions_are_not_exported(name, moons):
+    """Their labels in the graph would be others without a word."""
+    pytest.importorskip("onnx")
+    with pytest.raises(TypeError, match="not those of the ChainzRuleClassifier"):
+        to_onnx(WRAPPERS[name]().fit(*moons))
+
+
+def test_a_search_of_a_pipeline_is_exported(moons):
+    """It predicts as its best estimator does."""
+    pytest.importorskip("skl2onnx")
+    model = WRAPPERS["search of a pipeline"]().fit(*moons)
+    session = onnxruntime_session(to_onnx(model))
+    X = moons[0].astype(np.float32)
+    [probabilities] = session.run(["probabilities"], {"X": X})
+    np.testing.assert_allclose(probabilities, model.predict_proba(X), atol=1e-5)
+
+
+def onnxruntime_session(model):
+    import onnxruntime
+
+    return onnxruntime.InferenceSession(model.SerializeToString())
+
+
+def test_pipelines_in_pipelines_may_repeat_names(moons):
+    """Names are unique within one pipeline alone."""
+    X, y = moons
+    inner = make_pipeline(StandardScaler(), small())
+    model = make_pipeline(StandardScaler(), inner).fit(X, y)
+    unwrapped = unwrap(model)
+    assert len(unwrapped.steps) == 2
+    np.testing.assert_allclose(
+        unwrapped.estimator.predict_proba(unwrapped.transform(X)),
+        model.predict_proba(X),
+    )

@@ -15,9 +15,9 @@ def to_onnx(estimator, path=None, *, sensitivity=True, jacobian=False, X=None):
 
     Parameters
     ----------
-    estimator : ChainzRule estimator, or pipeline, search or wrapper with one inside
+    estimator : ChainzRule estimator, or pipeline or search with one inside
         Fitted. The steps of a pipeline before it are converted by skl2onnx and give one
-        matrix of numbers. Thresholds and calibrations of wrappers are not written.
+        matrix of numbers.
     path : path-like, default=None
         File to write. It appears complete or not at all. None writes none.
     sensitivity : bool, default=True
@@ -40,8 +40,8 @@ def to_onnx(estimator, path=None, *, sensitivity=True, jacobian=False, X=None):
     NotFittedError
         If the estimator is not fitted.
     TypeError
-        If the estimator is none of the above, or labels or categories are neither
-        strings nor numbers.
+        If the estimator is none of the above, or in a wrapper with a threshold or
+        calibration, or if labels or categories are neither strings nor numbers.
     ValueError
         If the model knows one class only, if a column has the name of an output or
         none, if categories of an unnamed column are strings, if a label needs more than
@@ -81,6 +81,13 @@ def to_onnx(estimator, path=None, *, sensitivity=True, jacobian=False, X=None):
     ['label', 'probabilities', 'sensitivity']
     """
     unwrapped = unwrap(estimator)
+    if unwrapped.altered_by:
+        raise TypeError(
+            f"The predictions of a {unwrapped.altered_by} are not those of the "
+            f"{type(unwrapped.estimator).__name__} inside, and its threshold or "
+            "calibration can't be written. Write the estimator inside, and apply them "
+            "to its probabilities."
+        )
     if unwrapped.estimator._head.is_constant:
         raise ValueError(
             f"The model knows one class, {unwrapped.estimator.classes_.tolist()[0]!r}, "

@@ -32,7 +32,7 @@ def build(unwrapped, sensitivity, jacobian, X):
     sensitivity, jacobian, X
         See :func:`cr_sklearn.export.to_onnx`.
     """
-    steps, estimator = unwrapped
+    steps, estimator = unwrapped.steps, unwrapped.estimator
     types = _column_types(estimator) if steps is None else _table_types(steps, X)
     head = estimator._fitted_head
     names = [
