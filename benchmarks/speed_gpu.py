@@ -209,7 +209,7 @@ def _random_rows(device, sizes):
     x = rng.standard_normal((sizes.n_rows, sizes.n_features), dtype=np.float32)
     y = rng.integers(sizes.n_classes, size=sizes.n_rows)
     like = torch.zeros(1, device=device)
-    return EncodedRows.from_arrays(x, y, np.ones(sizes.n_rows), like=like)
+    return EncodedRows.from_arrays(x, y, np.ones(sizes.n_rows), template=like)
 
 
 def _network(device, sizes):

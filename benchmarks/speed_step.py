@@ -136,7 +136,7 @@ def _training(n_features, members, stream):
         rng.standard_normal((n_rows, n_features)),
         rng.integers(2, size=n_rows),
         np.ones(n_rows),
-        like=torch.zeros(1),
+        template=torch.zeros(1),
     )
 
     def run():

@@ -332,7 +332,7 @@ class BaseChainzRule(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
         ----------
         X : array-like or dataframe of shape (n_samples, n_features)
         function : callable
-            Of the outputs of a batch of rows, (n, width) -> (n, ...).
+            Outputs of a batch of rows -> array by row, (n, width) -> (n, ...).
         return_sensitivity, warn_of_unseen : bool
 
         Returns

@@ -1,4 +1,4 @@
-"""Where models that an earlier version saved look for their encoder.
+"""Refuse models that an earlier version saved: they look for their encoder here.
 
 Nothing else uses this module.
 """

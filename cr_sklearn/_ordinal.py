@@ -57,7 +57,7 @@ class ChainzRuleOrdinalRegressor(LabelledChainzRule):
         alphabetical order, of which "auto" can't know: with them, encode y by rank,
         0, 1, ..., beforehand. Given ``categories`` turn the mistake into an error.
     predict_rule : {"median", "argmax", "mean"}, default="median"
-        What ``predict`` returns: the lowest class with at least half of the probability
+        Label that is predicted: the lowest class with at least half of the probability
         up to it, which has the least expected distance in ranks; the most probable
         class; or the class nearest to the mean rank, which has the least expected
         squared distance. On 22 data sets the median was first of the three by MAE and
@@ -155,7 +155,7 @@ class ChainzRuleOrdinalRegressor(LabelledChainzRule):
     categories_ : ndarray of shape (n_classes,)
         The same labels from lowest to highest rank.
     thresholds_ : ndarray of shape (n_classes - 1,)
-        Of the ensemble, rising: ``P(y <= categories_[k])`` is
+        Thresholds of the ensemble, rising: ``P(y <= categories_[k])`` is
         ``F(thresholds_[k] - predict_latent(X))``.
     n_features_in_ : int
         Columns seen in ``fit``.
@@ -343,7 +343,7 @@ class ChainzRuleOrdinalRegressor(LabelledChainzRule):
         ----------
         X : array-like or dataframe of shape (n_samples, n_features)
         scores : array-like of shape (n_classes,), default=None
-            What each class is worth, in rank order. None takes the categories
+            Worth of each class, in rank order. None takes the categories
             themselves if they are numbers, else the ranks 0, 1, ...
 
         Returns

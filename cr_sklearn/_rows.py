@@ -50,7 +50,7 @@ class TrainingRows(NamedTuple):
     weight : ndarray of shape (n,)
     groups : ndarray of shape (n,) or None
     position : ndarray of shape (n,) or None
-        Of each row among the ``n_given`` rows that the user gave.
+        Place of each row among the ``n_given`` rows that the user gave.
     n_given : int
     original : ndarray of int of shape (n,) or None
         The same number for copies of a row, where that is known.

@@ -80,7 +80,7 @@ def check_format(name, found):
     Parameters
     ----------
     name : str
-        Of its class.
+        Name of its class.
     found : int or None
         None for versions that had no stamp.
 

@@ -76,7 +76,7 @@ def ordinal_scorer(metric, *, categories=None):
 
 
 class OrdinalScorer:
-    """What :func:`ordinal_scorer` returns.
+    """Scorer of ordered classes; made by :func:`ordinal_scorer`.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Which columns of a table are categorical."""
+"""Columns that are categorical, declared or by their looks."""
 
 import numpy as np
 

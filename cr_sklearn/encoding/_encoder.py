@@ -43,7 +43,7 @@ class TabularEncoder(BaseEstimator):
     numeric_features_ : ndarray of int
         Source column of each of the first encoded columns, the bounded values.
     center_, scale_ : ndarray of shape (n_numeric,)
-        Of these columns, in the user's units.
+        Centres and scales of these columns, in the user's units.
     missing_features_ : ndarray of int
         Source column of each missing indicator, the next encoded columns.
     categories_ : dict of int to ndarray

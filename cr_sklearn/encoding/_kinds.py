@@ -125,7 +125,7 @@ def hold_categories(values, label):
     Parameters
     ----------
     values : ndarray of object
-        Of a column that was not declared.
+        Distinct values of a column that was not declared.
     label : str
         Its name, for messages.
 

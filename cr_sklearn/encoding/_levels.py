@@ -87,7 +87,7 @@ class LevelCodes:
     Parameters
     ----------
     categories : ndarray of object
-        Of one kind.
+        Values of one kind.
     label : str
         Name of the column, for messages.
     """
@@ -247,7 +247,7 @@ class SeenLevels:
         known : list
             Code of each; None for those that are not known.
         codes : ndarray of int
-            Of the rows, by the levels; -1 where they are missing.
+            Level of each row; -1 where it is missing.
         """
         if feature in self._seen:
             return

@@ -60,7 +60,7 @@ class ColumnInputs:
 
 
 class Encoding(NamedTuple):
-    """What the network and its Jacobian need.
+    """Encoded rows, and the slopes of the encoding for the Jacobian.
 
     Attributes
     ----------

@@ -40,7 +40,7 @@ class Graph:
         output : str, default=None
             Name of the result; None makes one up.
         **attributes
-            Of the operation.
+            Attributes of the operation.
 
         Returns
         -------

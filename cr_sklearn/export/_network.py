@@ -17,7 +17,7 @@ def evaluate(network, encoded, n_derivatives):
     -------
     outputs : GraphArray of shape (n, width)
     slopes : list of GraphArray of shape (n, units)
-        Of each hidden layer; empty if not wanted.
+        One for each hidden layer; empty if not wanted.
     """
     parts = network.linear_parts()
     h, slopes = encoded, []

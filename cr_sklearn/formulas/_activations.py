@@ -27,7 +27,7 @@ def polynomial(xp, z, n_derivatives, out=None, *, coefficients):
     n_derivatives : {0, 1, 2}
     out : array, default=None
     coefficients : sequence of array that broadcasts with z
-        Of z, z^2, ...
+        Those of z, z^2, ...
     """
     *lower, q = coefficients
     slope, half_curvature = q, None
@@ -107,6 +107,6 @@ def make_polynomial(coefficients):
     Parameters
     ----------
     coefficients : sequence of array
-        Of z, z^2, ...
+        Those of z, z^2, ...
     """
     return partial(polynomial, coefficients=coefficients)

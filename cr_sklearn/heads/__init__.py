@@ -1,1 +1,1 @@
-"""What estimators of different targets differ in: an object for each kind of target."""
+"""Kinds of targets, an object each: everything in which estimators differ."""

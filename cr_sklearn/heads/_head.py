@@ -47,7 +47,7 @@ class Head(ABC):
         rows : TrainingRows
             Their target is what :meth:`read` returned.
         earlier : Head or None
-            Of the fit whose weights this one goes on from.
+            That of the fit whose weights this one goes on from.
 
         Returns
         -------
@@ -63,9 +63,9 @@ class Head(ABC):
         ----------
         rows : TrainingRows
         earlier : Head or None
-            Of the call before; None in the first call.
+            That of the call before; None in the first call.
         **declared
-            What ``partial_fit`` was told of the target, such as ``classes``.
+            Arguments of ``partial_fit`` about the target, such as ``classes``.
         """
 
     def fitted_attributes(self):

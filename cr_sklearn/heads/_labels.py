@@ -51,7 +51,7 @@ class LabelHead(Head):
 
     @property
     def is_constant(self):
-        """Whether there is only one class."""
+        """True if there is only one class."""
         return len(self.labels) == 1
 
     def in_order(self, classes, declared):

@@ -52,7 +52,7 @@ class NominalHead(LabelHead):
 
     @property
     def latent_name(self):
-        """What the outputs are called in a figure."""
+        """Name of the outputs in a figure."""
         return f"log-odds of {self.classes[1]}" if self._is_binary else "logits"
 
     @property

@@ -51,7 +51,7 @@ class EnsembleFunction:
         of them changes the predictions.
     n_inputs, n_outputs : int
     coefs : list of ndarray
-        Of each hidden layer: (n_inputs, units), then (members, n_in, n_out); empty for
+        Weights of hidden layers: (n_inputs, units), (members, n_in, n_out); empty for
         a linear function.
     intercepts : list of ndarray of shape (units,)
     activations : list
@@ -158,7 +158,7 @@ class EnsembleFunction:
         -------
         outputs : ndarray of shape (n, n_outputs)
         tangents : ndarray of shape (n, n_outputs, n_tangents)
-            Of the outputs.
+            Tangents of the outputs.
         """
         parts = self.linear_parts()
         h, slopes = self._hidden(x, with_slopes=True)

@@ -14,13 +14,13 @@ class FittedNetwork(NamedTuple):
     Attributes
     ----------
     coefs : list of ndarray of shape (members, n_in, n_out)
-        Of each layer, the output's last; empty for a linear model.
+        Weights of each layer, the output's last; empty for a linear model.
     intercepts : list of ndarray of shape (members, n_out)
         With thresholds the last is (members, K - 1), and so are then the outputs.
     skip_coef : ndarray of shape (members, n_features, n_outputs)
         Direct linear map from input to output.
     polynomial_coefs : list of ndarray of shape (members, degree, n_units)
-        Of each hidden layer; empty for other activations.
+        Coefficients of each hidden layer; empty for other activations.
     activation : str
     member_weights : ndarray of shape (members,)
         Weights of the members in the sum that is the ensemble's output.
@@ -70,7 +70,7 @@ class FittedNetwork(NamedTuple):
             The last has the shape of the result. Others may be linear: they get the
             same hidden layers with zeros, where no gradient will reach them.
         positions : list of ndarray of int
-            Of each part's members in the result.
+            Places of each part's members in the result.
         member_weights : ndarray of shape (members,)
         """
         *others, last = parts

@@ -1,4 +1,4 @@
-"""What predictions lean on: sensitivities by column and by layer, and Displays.
+"""Sensitivities of predictions by column and by layer, and Displays.
 
 Nothing here imports torch, and matplotlib is imported when a display is drawn.
 """

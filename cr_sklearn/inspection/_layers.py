@@ -1,4 +1,4 @@
-"""What happens inside the networks, layer by layer."""
+"""Sensitivities inside the networks, layer by layer."""
 
 from typing import NamedTuple
 
@@ -39,7 +39,7 @@ def layer_sensitivity(estimator, X):
         shares : ndarray of shape (n_layers,)
             Parts of the layers in the sum of the squares of ``mean_norms``.
         linear_norm, deep_norm : float
-            Of the ensemble's function: norm of the Jacobian of its linear part (linear
+            Norm of the Jacobian of the ensemble's linear part (linear
             networks and skip connections), and root mean square over the rows of that
             of the hidden layers' part.
 

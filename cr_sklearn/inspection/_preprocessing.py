@@ -27,7 +27,7 @@ _NONE = -1
 
 
 class Origin(NamedTuple):
-    """Where the columns of a transformed table come from.
+    """Origin of the columns of a transformed table.
 
     Attributes
     ----------
@@ -82,9 +82,9 @@ class Preprocessing:
     estimator : ChainzRule estimator
         The last step.
     table : dataframe or ndarray
-        What it is given for these rows.
+        Table that the estimator is given for these rows.
     origin : Origin
-        Of that table's columns.
+        Origin of that table's columns.
     imputed : ndarray of bool of shape (n, n_features)
         The user's values that an imputer replaces.
     is_encoded : ndarray of bool of shape (n_features,)

@@ -1,4 +1,4 @@
-"""How strongly the predictions for some rows lean on each column."""
+"""Sensitivity of predictions to each column of the user's table."""
 
 from numbers import Integral, Real
 

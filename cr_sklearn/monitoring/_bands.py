@@ -35,7 +35,7 @@ def measure(bins, counts, reference):
     ----------
     bins : RowBins
     counts, reference : Counts
-        Of at least one row.
+        Counts of one row at least.
 
     Returns
     -------

@@ -92,7 +92,7 @@ class CategoricalBins:
 
 
 class RowBins:
-    """How rows become counts.
+    """Bins of sensitivities and columns, by which rows become counts.
 
     Parameters
     ----------
@@ -120,7 +120,7 @@ class RowBins:
         columns : FrameColumns or ArrayColumns
             The reference.
         labels : list of str
-            Of all columns.
+            Names of all columns.
         first_norm : int
         """
         used = sorted({*encoder.numeric_features_, *encoder.missing_features_})
@@ -145,7 +145,7 @@ class RowBins:
         Parameters
         ----------
         encoder : TabularEncoder
-            Of the model that the bins were made for.
+            That of the model for which the bins were made.
         columns : FrameColumns or ArrayColumns
         sensitivity : ndarray of shape (n,)
         """

@@ -1,4 +1,4 @@
-"""What is kept of rows: counts, which workers can add up."""
+"""Counts of rows, which workers can add up."""
 
 from dataclasses import dataclass, fields
 
@@ -20,7 +20,7 @@ class Counts:
     norms : ndarray of int of shape (N_NORMS + 2,)
         Sensitivities by bin; the first is for those below all others, zero among them.
     norm_sum : float
-        Of the sensitivities themselves.
+        Sum of the sensitivities themselves.
     n_squashed : int
         Rows with a value that the encoder squashes hard.
     n_unseen : int

@@ -199,7 +199,7 @@ class SensitivityMonitor:
         X : array-like or dataframe of shape (n_samples, n_features)
             As for the estimator's ``predict``.
         sensitivity : array-like of shape (n_samples,), default=None
-            Of these rows, if they are known already, as from
+            Sensitivities of these rows, if they are known already, as from
             ``predict_proba(X, return_sensitivity=True)``: counting alone costs little.
 
         Returns
@@ -265,7 +265,7 @@ class SensitivityMonitor:
         Parameters
         ----------
         other : SensitivityMonitor
-            Of the same model and reference.
+            It has the same model and reference.
 
         Returns
         -------

@@ -13,7 +13,7 @@ class PrometheusExporter:
     registry : prometheus_client.CollectorRegistry
         The caller's; nothing is added to the global one.
     prefix : str, default="cr_sklearn_monitor"
-        Of the names of the metrics. Two monitors in one registry need two.
+        Start of the names of the metrics. Two monitors in one registry need two.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What a monitor says about a window of rows."""
+"""Report of a monitor on a window of rows."""
 
 import json
 import os

@@ -117,7 +117,7 @@ class Polynomial(nn.Module):
         ----------
         z, out : Tensor of shape (members, n, n_units)
         terms : tuple of Tensor or None
-            What :meth:`terms` returned, for not having to make the views again.
+            From :meth:`terms`, so that the views are not made again.
         """
         terms = self.terms() if terms is None else terms
         return polynomial(xp, z, 2, out, coefficients=terms)[1:]

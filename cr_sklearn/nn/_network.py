@@ -122,7 +122,7 @@ class ChainzRuleNetwork(nn.Module):
 
     @property
     def has_thresholds(self):
-        """Whether outputs are margins over thresholds."""
+        """True if outputs are margins over thresholds."""
         return self._first_thresholds is not None
 
     @property

@@ -101,7 +101,7 @@ class Streams:
         Parameters
         ----------
         grad_outputs, grad_norms : Tensor
-            Of the shapes that :meth:`forward` returned.
+            Gradients of what :meth:`forward` returned.
 
         Returns
         -------
@@ -109,7 +109,7 @@ class Streams:
             In the order of ``network.parameters()``.
         grad_tangents : Tensor
         grad_mapped : Tensor of shape (groups, batch, per group * (n_1 + n_outputs))
-            Of what the rows became by ``A``.
+            Gradients of the rows times ``A``.
         """
         x, batch, layers, carried, shared = self._saved
         n_tangents = carried.shape[2]

@@ -12,7 +12,7 @@ _LINEAR_BATCHES, _LINEAR_STEP = 4, 2.0
 
 
 class Candidate(NamedTuple):
-    """What the networks of a candidate have for themselves.
+    """Settings by which the networks of a candidate differ from others.
 
     Attributes
     ----------
@@ -29,7 +29,7 @@ class Candidate(NamedTuple):
 
     @property
     def shape(self):
-        """What networks have in common that can be packed together."""
+        """Key that networks share if they can be packed together."""
         return self._replace(dreg_strength=None)
 
 
@@ -39,7 +39,7 @@ def candidates(hidden_layer_sizes, linear=True):
     Parameters
     ----------
     hidden_layer_sizes : tuple of int
-        Of the estimator. Without hidden layers all candidates are linear.
+        Those of the estimator. Without hidden layers all candidates are linear.
     linear : bool, default=True
         Whether there are linear networks beside those with hidden layers.
     """

@@ -18,7 +18,7 @@ _ROWS_AT_ONCE = 1024
 
 
 class Choice(NamedTuple):
-    """What :meth:`Search.choose` found.
+    """Networks and weights that :meth:`Search.choose` found.
 
     Attributes
     ----------
@@ -31,7 +31,7 @@ class Choice(NamedTuple):
     rows : ndarray of int
         Rows held out, fold by fold.
     outputs : ndarray of shape (n_held_out, n_outputs)
-        Of the weighted candidates, out of fold.
+        Out-of-fold outputs of the weighted candidates.
     path : dict of ndarray of shape (n_candidates,)
     """
 

@@ -27,9 +27,9 @@ class EncodedRows(NamedTuple):
     weight: torch.Tensor
 
     @classmethod
-    def from_arrays(cls, x, y, weight, *, like):
-        """Move arrays once, to the dtype and device of the tensor ``like``."""
-        dtype, device = like.dtype, like.device
+    def from_arrays(cls, x, y, weight, *, template):
+        """Move arrays once, to the dtype and device of the tensor ``template``."""
+        dtype, device = template.dtype, template.device
         if isinstance(x, np.ndarray):
             x = torch.as_tensor(x, dtype=dtype, device=device)
         return cls(

@@ -98,11 +98,11 @@ def build(
         fold_seeds = random_state.randint(MAX_SEED, size=len(search.folds))
         groups = search.groups(fold_seeds.tolist())
     packs = _packs(estimator, head, rows, start, networks, seeds, n_rows)
-    like = packs[-1].network.skip
+    template = packs[-1].network.skip
     encode = partial(
         encode_rows,
         start.encoder,
-        like=like,
+        template=template,
         max_bytes=estimator._options.max_encoded_bytes,
     )
     encoded = encode(rows)
@@ -110,7 +110,7 @@ def build(
         encoded = encoded.and_also(encode(start.again))
     if validation_rows is not None:
         validation_rows = encode(validation_rows)
-    criterion = head.make_criterion().to(like.device)
+    criterion = head.make_criterion().to(template.device)
     halving, best_members = estimator._options.halving, None
     if search is not None and validation_rows is None:
         best_members = partial(

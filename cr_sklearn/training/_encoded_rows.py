@@ -12,32 +12,32 @@ from cr_sklearn.training._batches import EncodedRows
 _ROWS_AT_ONCE = 2048
 
 
-def encode_rows(encoder, rows, like, max_bytes=2**26):
-    """Encode rows as tensors like another, moved once.
+def encode_rows(encoder, rows, template, max_bytes=2**26):
+    """Encode rows as tensors, moved once.
 
     Parameters
     ----------
     encoder : TabularEncoder
         Fitted on these rows.
     rows : TrainingRows
-    like : Tensor
-        Of the dtype and on the device of the result.
+    template : Tensor
+        Tensor with the dtype and device of the result.
     max_bytes : int, default=2**26
         Encoded tables up to this size are kept.
     """
     n_rows = len(rows.target)
-    if n_rows * encoder.n_encoded_ * like.element_size() > max_bytes:
-        x = TableInputs(encoder, rows.columns, like)
+    if n_rows * encoder.n_encoded_ * template.element_size() > max_bytes:
+        x = TableInputs(encoder, rows.columns, template)
     else:
-        x = torch.empty((n_rows, encoder.n_encoded_), dtype=like.dtype)
+        x = torch.empty((n_rows, encoder.n_encoded_), dtype=template.dtype)
         for some, encoded in _encoded_batches(encoder, rows.columns):
             x[some] = torch.from_numpy(encoded)
-        x = x.to(like.device)
-    return EncodedRows.from_arrays(x, rows.target, rows.weight, like=like)
+        x = x.to(template.device)
+    return EncodedRows.from_arrays(x, rows.target, rows.weight, template=template)
 
 
 class TableInputs:
-    """A table that is encoded as rows are asked for; answers like a tensor of them.
+    """A table that is encoded as rows are asked for; answers as a tensor of them does.
 
     The encoding of :class:`TabularEncoder`, whose ramps take eight times the memory of
     the columns that they come from. An array of floats is not copied.
@@ -47,15 +47,17 @@ class TableInputs:
     encoder : TabularEncoder
         Fitted on these columns.
     columns : FrameColumns or ArrayColumns
-    like : Tensor
-        Of the dtype and on the device of the result.
+    template : Tensor
+        Tensor with the dtype and device of the result.
     """
 
-    def __init__(self, encoder, columns, like):
+    def __init__(self, encoder, columns, template):
         self.shape = (columns.n_rows, encoder.n_encoded_)
-        self.dtype, self.device = like.dtype, like.device
+        self.dtype, self.device = template.dtype, template.device
         # The encoding is in float64, which MPS has not.
-        place = torch.device("cpu") if like.device.type == "mps" else like.device
+        place = (
+            torch.device("cpu") if template.device.type == "mps" else template.device
+        )
         self._place = place
 
         def constant(values):

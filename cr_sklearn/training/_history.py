@@ -1,4 +1,4 @@
-"""What a training tells: curves by epoch, and how it ended."""
+"""History of a training: curves by epoch, and how it ended."""
 
 from dataclasses import dataclass, field, replace
 

@@ -29,7 +29,7 @@ class Start(NamedTuple):
         To go on from; None draws new networks.
     optimizer_state : list of dict or None
     sample : RowSample or None
-        Of partial_fit, with the new rows.
+        Rows that partial_fit has seen, the new ones among them.
     again : TrainingRows or None
         Rows seen before that are trained on beside the new ones.
     is_partial : bool

@@ -1,4 +1,4 @@
-"""What the user sees of a training that runs."""
+"""Progress bar and lines of a training."""
 
 from skorch.callbacks import Callback
 from tqdm.auto import tqdm

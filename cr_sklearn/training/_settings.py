@@ -1,4 +1,4 @@
-"""What a training is told: options and settings."""
+"""Options and settings of a training."""
 
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -13,12 +13,12 @@ _MAX_EXACT_TANGENTS = 2**15
 
 
 class Halving(NamedTuple):
-    """When candidates that do badly stop: one round of successive halving.
+    """One round of successive halving of the candidates.
 
     Attributes
     ----------
     share : float, default=0.4
-        Of the epochs, after which they stop; 0 lets all go on.
+        Share of the epochs after which they stop; 0 lets all go on.
     n_kept : int, default=2
         Candidates with hidden layers that go on.
     """
@@ -28,7 +28,7 @@ class Halving(NamedTuple):
 
 
 class TrainingOptions(NamedTuple):
-    """What experiments vary and users need not.
+    """Options that experiments vary and users need not.
 
     An estimator has them as its class attribute ``_options``.
 
@@ -87,7 +87,7 @@ def exact_or_projected(dreg_stream, network, batch_size, n_rows):
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """What :func:`train` needs to know beside network and rows.
+    """Settings of :func:`train`, beside network and rows.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""When training ends, and with which weights."""
+"""End of a training, and the weights that it keeps."""
 
 import math
 

@@ -48,7 +48,7 @@ class Training:
     Attributes
     ----------
     history : TrainingHistory
-        Of the last pack that was trained, averaged over its members.
+        Curves of the last pack that was trained, averaged over its members.
     """
 
     def __init__(

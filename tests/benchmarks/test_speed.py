@@ -109,7 +109,7 @@ def test_operations_of_a_step_are_those_that_torch_counts(
         rng.standard_normal((n_rows, n_features)),
         rng.integers(2, size=n_rows),
         np.ones(n_rows),
-        like=network.skip,
+        template=network.skip,
     )
     settings = TrainingSettings(
         max_iter=1,

@@ -258,7 +258,7 @@ def test_a_member_with_thresholds_trains_alone_as_it_does_packed():
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(90, 4)), rng.integers(0, 3, 90)
     rows = EncodedRows.from_arrays(
-        x, y, np.ones(90), like=torch.zeros(1, dtype=torch.float64)
+        x, y, np.ones(90), template=torch.zeros(1, dtype=torch.float64)
     )
 
     def train(seeds):

@@ -22,7 +22,7 @@ def make_rows(n=90, d=4, seed=0, weight=None):
     y = (x[:, 0] * x[:, 1] > 0).astype(int)
     weight = np.ones(n) if weight is None else weight
     return EncodedRows.from_arrays(
-        x, y, weight, like=torch.zeros(1, dtype=torch.float64)
+        x, y, weight, template=torch.zeros(1, dtype=torch.float64)
     )
 
 
@@ -344,9 +344,9 @@ def test_weights_scale_the_loss_of_their_rows():
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(n, 4)), rng.integers(0, 2, n)
     like = torch.zeros(1, dtype=torch.float64)
-    kept = EncodedRows.from_arrays(x, y, np.ones(n), like=like)
+    kept = EncodedRows.from_arrays(x, y, np.ones(n), template=like)
     padded = EncodedRows.from_arrays(
-        np.r_[x, 100 + x], np.r_[y, 1 - y], weight, like=like
+        np.r_[x, 100 + x], np.r_[y, 1 - y], weight, template=like
     )
     given = {"batch_size": 2 * n, "dreg_stream": "exact"}
     one, _ = train([3], rows=kept, **given)

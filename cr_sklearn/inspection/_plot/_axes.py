@@ -18,7 +18,7 @@ def one_axes(ax, caller, size=(6.0, 4.0)):
     caller : object
         Named where matplotlib is missing.
     size : tuple of float
-        Of the new figure, in inches.
+        Size of the new figure, in inches.
 
     Raises
     ------
@@ -44,7 +44,7 @@ def several_axes(ax, n_axes, caller, size, **grid):
     n_axes : int
     caller : object
     size : tuple of float
-        Of the new figure, in inches.
+        Size of the new figure, in inches.
     **grid
         ``nrows`` and ``ncols``, ``sharex`` and the like.
 

@@ -29,7 +29,7 @@ class OrdinalDisplay:
     Attributes
     ----------
     ax_ : ndarray of shape (2,) of matplotlib Axes
-        Of the rows and of the probabilities.
+        Axes of the rows and of the probabilities.
     figure_ : matplotlib Figure
 
     Examples

@@ -46,12 +46,12 @@ class PolynomialDisplay:
     Parameters
     ----------
     layers : list of UnitCurves
-        Of each hidden layer, units of all networks with hidden layers.
+        Units of each hidden layer, of all networks with hidden layers.
 
     Attributes
     ----------
     ax_ : ndarray of matplotlib Axes
-        Of each hidden layer.
+        One for each hidden layer.
     figure_ : matplotlib Figure
 
     See Also

@@ -1,4 +1,4 @@
-"""How strongly predictions lean on each column."""
+"""Display of the sensitivity to each column."""
 
 import numpy as np
 
@@ -25,7 +25,7 @@ class SensitivityDisplay:
     result : :class:`~sklearn.utils.Bunch`
         From :func:`input_sensitivity`.
     response_name : str, default="output"
-        What changes, for the axis.
+        Name of what changes, for the axis.
 
     Attributes
     ----------

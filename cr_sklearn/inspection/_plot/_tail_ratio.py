@@ -1,4 +1,4 @@
-"""How strongly predictions lean on all columns together, and its tail."""
+"""Display of the sensitivity to all columns together, and of its tail."""
 
 import numpy as np
 
@@ -17,7 +17,7 @@ class TailRatioDisplay:
     sensitivity : ndarray of shape (n_samples,)
         From ``estimator.sensitivity``.
     name : str, default=None
-        Of these rows, for the legend.
+        Name of these rows, for the legend.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""How a training went, and what the search for the strength found."""
+"""Displays of a training, and of the search for the strength."""
 
 import numpy as np
 
@@ -23,7 +23,7 @@ class TrainingDisplay:
     Attributes
     ----------
     ax_ : ndarray of matplotlib Axes
-        Of the loss, of the penalty, and of the tail ratio if there is one.
+        Axes of loss, penalty, and tail ratio if there is one.
     figure_ : matplotlib Figure
 
     Examples
@@ -172,7 +172,7 @@ class DregPathDisplay:
     Attributes
     ----------
     ax_ : ndarray of shape (2,) of matplotlib Axes
-        Of the loss and of the tail ratio.
+        Axes of loss and tail ratio.
     figure_ : matplotlib Figure
 
     Examples
