@@ -15,10 +15,9 @@ from cr_sklearn.monitoring._bins import RowBins
 from cr_sklearn.monitoring._counts import Counts, first_norm
 from cr_sklearn.monitoring._report import MonitorReport, Statistic
 from cr_sklearn.monitoring._rows import fingerprint, read_rows
+from cr_sklearn.monitoring._window import Window
 
 _FORMAT = 1
-# A window is this many pieces, so that it takes the same memory for rows one by one.
-_N_PIECES = 20
 # Bands are those of the next smaller number of rows on a grid of this ratio: a little
 # wider, and made once.
 _GRID = 1.05
@@ -87,7 +86,8 @@ class SensitivityMonitor:
         self._seed, self._fingerprint = state["seed"], state["fingerprint"]
         self._bins = RowBins.from_dict(state["bins"])
         self._reference = Counts.from_dict(state["reference"])
-        self._pieces = [Counts.from_dict(piece) for piece in state["pieces"]]
+        pieces = [Counts.from_dict(piece) for piece in state["pieces"]]
+        self._window = Window(self.window, pieces)
         self._bands = {}
 
     @classmethod
@@ -138,26 +138,7 @@ class SensitivityMonitor:
             If a parameter is out of range, the reference has fewer rows than
             ``min_rows``, or its sensitivities are all zero.
         """
-        check_scalar(min_rows, "min_rows", Integral, min_val=2)
-        if window is not None:
-            check_scalar(window, "window", Integral, min_val=min_rows)
-        check_scalar(
-            warn_rate,
-            "warn_rate",
-            Real,
-            min_val=0.0,
-            max_val=0.05,
-            include_boundaries="right",
-        )
-        check_scalar(
-            alert_rate,
-            "alert_rate",
-            Real,
-            min_val=0.0,
-            max_val=warn_rate,
-            include_boundaries="right",
-        )
-        check_scalar(random_state, "random_state", Integral, min_val=0)
+        _check_parameters(window, min_rows, warn_rate, alert_rate, random_state)
         final = unwrap(estimator).estimator
         columns, sensitivity = read_rows(estimator, X_ref)
         if columns.n_rows < min_rows:
@@ -219,7 +200,7 @@ class SensitivityMonitor:
             )
         columns, sensitivity = read_rows(self.estimator, X, sensitivity)
         encoder = unwrap(self.estimator).estimator._encoder
-        self._take(self._bins.count(encoder, columns, sensitivity))
+        self._window.add(self._bins.count(encoder, columns, sensitivity))
         return self.report()
 
     def report(self):
@@ -230,11 +211,14 @@ class SensitivityMonitor:
         report : MonitorReport
             Its status is "too_few_rows" below ``min_rows``.
         """
-        counts = sum(self._pieces, self._no_rows())
+        none = Counts.none(len(self._bins.categorical), self._bins.n_bins)
+        counts = sum(self._window.pieces, none)
         found, bands = self._measured(counts), {}
         if counts.n_rows >= self.min_rows:
             bands = self._bands_of(counts.n_rows)
-        judged = {key: _judge(value, bands.get(key)) for key, value in found.items()}
+        judged = {
+            key: Statistic.judge(value, bands.get(key)) for key, value in found.items()
+        }
         states = {statistic.status for statistic in judged.values()}
         by_column = {
             kind: {
@@ -285,12 +269,12 @@ class SensitivityMonitor:
                     "The monitors have different models or references, so that their "
                     "counts do not add up. Let all workers load the same saved monitor."
                 )
-        self._pieces = [*self._pieces, *other._pieces]
+        self._window.pieces = [*self._window.pieces, *other._window.pieces]
         return self
 
     def reset(self):
         """Forget the rows of the window; the reference stays."""
-        self._pieces = []
+        self._window.pieces = []
 
     def to_dict(self):
         """Return the state as plain Python values that JSON can hold."""
@@ -304,7 +288,7 @@ class SensitivityMonitor:
             "fingerprint": self._fingerprint,
             "bins": self._bins.to_dict(),
             "reference": self._reference.to_dict(),
-            "pieces": [piece.to_dict() for piece in self._pieces],
+            "pieces": [piece.to_dict() for piece in self._window.pieces],
         }
 
     @classmethod
@@ -375,23 +359,6 @@ class SensitivityMonitor:
         names = measure(self._bins, self._reference, self._reference)
         return dict.fromkeys(names, np.nan)
 
-    def _no_rows(self):
-        return Counts.none(len(self._bins.categorical), self._bins.n_bins)
-
-    def _take(self, counts):
-        """Put rows into the window and older ones out of it."""
-        if self.window is None:
-            self._pieces = [counts]
-            return
-        pieces = list(self._pieces)
-        if pieces and pieces[-1].n_rows * _N_PIECES < self.window:
-            counts = pieces.pop() + counts
-        pieces.append(counts)
-        n_rows = sum(piece.n_rows for piece in pieces)
-        while n_rows - pieces[0].n_rows >= self.window:
-            n_rows -= pieces.pop(0).n_rows
-        self._pieces = pieces
-
     def _bands_of(self, n_rows):
         step = np.floor(np.log(n_rows / self.min_rows) / np.log(_GRID) + 1e-9)
         size = max(int(self.min_rows * _GRID**step), self.min_rows)
@@ -407,13 +374,24 @@ class SensitivityMonitor:
         return self._bands[size]
 
 
-def _judge(value, band):
-    if band is None:
-        return Statistic(value, np.nan, np.nan, "too_few_rows")
-    if band.low <= value <= band.high:
-        status = "ok"
-    elif band.alert_low <= value <= band.alert_high:
-        status = "warn"
-    else:
-        status = "alert"
-    return Statistic(value, band.low, band.high, status)
+def _check_parameters(window, min_rows, warn_rate, alert_rate, random_state):
+    check_scalar(min_rows, "min_rows", Integral, min_val=2)
+    if window is not None:
+        check_scalar(window, "window", Integral, min_val=min_rows)
+    check_scalar(
+        warn_rate,
+        "warn_rate",
+        Real,
+        min_val=0.0,
+        max_val=0.05,
+        include_boundaries="right",
+    )
+    check_scalar(
+        alert_rate,
+        "alert_rate",
+        Real,
+        min_val=0.0,
+        max_val=warn_rate,
+        include_boundaries="right",
+    )
+    check_scalar(random_state, "random_state", Integral, min_val=0)

@@ -29,6 +29,19 @@ class Statistic(NamedTuple):
     high: float
     status: str
 
+    @classmethod
+    def judge(cls, value, band):
+        """Judge a value by its band; None where there are too few rows for one."""
+        if band is None:
+            return cls(value, np.nan, np.nan, "too_few_rows")
+        if band.low <= value <= band.high:
+            status = "ok"
+        elif band.alert_low <= value <= band.alert_high:
+            status = "warn"
+        else:
+            status = "alert"
+        return cls(value, band.low, band.high, status)
+
     def to_dict(self):
         """Return a dict, with None for what is not finite."""
         numbers = {name: _finite(getattr(self, name)) for name in self._fields[:3]}
