@@ -69,6 +69,21 @@ class TrainingRows(NamedTuple):
         rows = np.flatnonzero(self.weight)
         return self if len(rows) == len(self.weight) else self.take(rows)
 
+    def without_copies(self):
+        """Find the rows that are no copies of others.
+
+        Returns
+        -------
+        first : ndarray of int of shape (n_distinct,)
+            Their positions.
+        copy_of : ndarray of int of shape (n,)
+            Position in ``first`` of the row that each row is a copy of, or is.
+        """
+        _, first, copy_of = np.unique(
+            self.original, return_index=True, return_inverse=True
+        )
+        return first, copy_of
+
     def take(self, rows):
         """Return some of the rows."""
         groups, position, original = (

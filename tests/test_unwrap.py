@@ -81,7 +81,7 @@ def test_a_frozen_estimator_is_found(moons):
     ],
 )
 def test_none_or_several_are_refused(make, error, moons):
-    """Of several no one is the model."""
+    """Without the one model there is nothing to measure."""
     with pytest.raises(error, match="there is not one in a"):
         unwrap(make().fit(*moons))
 

@@ -7,7 +7,6 @@ differentiates the slope once more in training; predictions need no derivative.
 """
 
 import math
-from functools import partial
 
 _DENSITY_AT_0 = 1.0 / math.sqrt(2.0 * math.pi)
 
@@ -99,14 +98,3 @@ def tanh(xp, z, n_derivatives, out=None):
 
 FIXED_ACTIVATIONS = {"relu": relu, "gelu": gelu, "silu": silu, "tanh": tanh}
 ACTIVATIONS = ("polynomial", *FIXED_ACTIVATIONS)
-
-
-def make_polynomial(coefficients):
-    """Return :func:`polynomial` with these coefficients.
-
-    Parameters
-    ----------
-    coefficients : sequence of array
-        Those of z, z^2, ...
-    """
-    return partial(polynomial, coefficients=coefficients)

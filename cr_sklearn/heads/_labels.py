@@ -2,6 +2,7 @@
 
 import json
 import warnings
+from abc import abstractmethod
 
 import numpy as np
 from sklearn.utils import compute_class_weight
@@ -30,6 +31,8 @@ class LabelHead(Head):
     ----------
     labels : ndarray of shape (n_classes,)
         In the order of their codes.
+    latent_name : str
+        Name of the outputs in a figure; subclasses have it.
     """
 
     graph_outputs = ("label", "probabilities")
@@ -133,6 +136,7 @@ class LabelHead(Head):
             return f"trains on no row of the classes {self.labels[absent].tolist()}"
         return None
 
+    @abstractmethod
     def shift(self, outputs, weight, shares):
         """Return what to add to the outputs so that classes get these shares.
 
@@ -143,7 +147,6 @@ class LabelHead(Head):
         shares : ndarray of shape (n_classes,)
             Positive.
         """
-        raise NotImplementedError
 
     def correct(self, outputs, rows, held_out):
         n_rows = self._distinct_rows(rows)
@@ -164,17 +167,17 @@ class LabelHead(Head):
         is_single = np.isin(rows.target, np.flatnonzero(self._distinct_rows(rows) == 1))
         return float(hits @ weight / (weight.sum() + rows.weight[is_single].sum()))
 
+    @abstractmethod
     def codes(self, xp, outputs):
         """Return positions of the predicted labels."""
-        raise NotImplementedError
 
+    @abstractmethod
     def probabilities(self, xp, outputs):
         """Return probabilities (n, n_classes) in the order of ``classes_``."""
-        raise NotImplementedError
 
+    @abstractmethod
     def probability_jacobian(self, outputs, jacobian):
         """Return the Jacobian (n, n_classes, d) of the probabilities."""
-        raise NotImplementedError
 
     def predict(self, outputs):
         return self.labels[self.codes(numpy_namespace, outputs)]
@@ -216,7 +219,7 @@ class LabelHead(Head):
 
     def _distinct_rows(self, rows):
         """Count the rows of each class, copies once."""
-        _, first = np.unique(rows.original, return_index=True)
+        first, _ = rows.without_copies()
         return np.bincount(rows.target[first], minlength=len(self.labels))
 
     def _read_classes(self, classes, earlier):

@@ -81,6 +81,8 @@ class OrdinalHead(LabelHead):
                 f"predict_rule must be one of {sorted(PREDICT_RULES)}, got "
                 f"{predict_rule!r}."
             )
+        if predict_rule == self.predict_rule:
+            return self
         head = copy.copy(self)
         head.predict_rule = predict_rule
         return head

@@ -1,10 +1,11 @@
 """Weights of trained networks in NumPy."""
 
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
-from cr_sklearn.formulas._activations import FIXED_ACTIVATIONS, make_polynomial
+from cr_sklearn.formulas._activations import FIXED_ACTIVATIONS, polynomial
 from cr_sklearn.inference._ensemble import EnsembleFunction, side_by_side
 
 
@@ -56,7 +57,8 @@ class FittedNetwork(NamedTuple):
         """
         if self.activation == "polynomial":
             return [
-                make_polynomial(list(side_by_side(c))) for c in self.polynomial_coefs
+                partial(polynomial, coefficients=list(side_by_side(c)))
+                for c in self.polynomial_coefs
             ]
         return [FIXED_ACTIVATIONS[self.activation]] * max(0, len(self.coefs) - 1)
 

@@ -86,8 +86,7 @@ class SensitivityMonitor:
         self._seed, self._fingerprint = state["seed"], state["fingerprint"]
         self._bins = RowBins.from_dict(state["bins"])
         self._reference = Counts.from_dict(state["reference"])
-        pieces = [Counts.from_dict(piece) for piece in state["pieces"]]
-        self._window = Window(self.window, pieces)
+        self._window = Window([Counts.from_dict(piece) for piece in state["pieces"]])
         self._bands = {}
 
     @classmethod
@@ -139,8 +138,7 @@ class SensitivityMonitor:
             ``min_rows``, or its sensitivities are all zero.
         """
         _check_parameters(window, min_rows, warn_rate, alert_rate, random_state)
-        final = unwrap(estimator).estimator
-        columns, sensitivity = read_rows(estimator, X_ref)
+        final, columns, sensitivity = read_rows(estimator, X_ref)
         if columns.n_rows < min_rows:
             raise ValueError(
                 f"The reference has {columns.n_rows} rows, but min_rows={min_rows}. "
@@ -198,9 +196,9 @@ class SensitivityMonitor:
                 "This monitor has no estimator, so that it can merge and report but "
                 "not update. Pass one to load or from_dict."
             )
-        columns, sensitivity = read_rows(self.estimator, X, sensitivity)
-        encoder = unwrap(self.estimator).estimator._encoder
-        self._window.add(self._bins.count(encoder, columns, sensitivity))
+        final, columns, sensitivity = read_rows(self.estimator, X, sensitivity)
+        counts = self._bins.count(final._encoder, columns, sensitivity)
+        self._window.add(counts, self.window)
         return self.report()
 
     def report(self):

@@ -8,12 +8,19 @@ from cr_sklearn._unwrap import unwrap
 
 
 def read_rows(estimator, X, sensitivity=None):
-    """Read the columns that the estimator gets, and compute sensitivities if needed."""
+    """Read what the estimator inside gets, and compute sensitivities if needed.
+
+    Returns
+    -------
+    final : BaseChainzRule
+    columns : FrameColumns or ArrayColumns
+    sensitivity : ndarray of shape (n_samples,)
+    """
     unwrapped = unwrap(estimator)
     final, X = unwrapped.estimator, unwrapped.transform(X)
     columns = final._read(X)
     if sensitivity is None:
-        return columns, final.sensitivity(X)
+        return final, columns, final.sensitivity(X)
     sensitivity = np.asarray(sensitivity, dtype=float)
     if sensitivity.shape != (columns.n_rows,):
         raise ValueError(
@@ -26,7 +33,7 @@ def read_rows(estimator, X, sensitivity=None):
             "sensitivity must hold finite numbers >= 0, got "
             f"{sensitivity[~valid][0]} in row {int(np.argmin(valid))}."
         )
-    return columns, sensitivity
+    return final, columns, sensitivity
 
 
 def fingerprint(estimator):

@@ -9,26 +9,30 @@ class Window:
 
     Parameters
     ----------
-    size : int or None
-        None keeps the rows that came last.
     pieces : list of Counts
         From old to new.
     """
 
-    def __init__(self, size, pieces):
-        self.size = size
+    def __init__(self, pieces):
         self.pieces = pieces
 
-    def add(self, counts):
-        """Put rows into the window and older ones out of it."""
-        if self.size is None:
+    def add(self, counts, size):
+        """Put rows into the window and older ones out of it.
+
+        Parameters
+        ----------
+        counts : Counts
+        size : int or None
+            Rows that stay, at least. None: those that came last.
+        """
+        if size is None:
             self.pieces = [counts]
             return
         pieces = list(self.pieces)
-        if pieces and pieces[-1].n_rows * _N_PIECES < self.size:
+        if pieces and pieces[-1].n_rows * _N_PIECES < size:
             counts = pieces.pop() + counts
         pieces.append(counts)
         n_rows = sum(piece.n_rows for piece in pieces)
-        while n_rows - pieces[0].n_rows >= self.size:
+        while n_rows - pieces[0].n_rows >= size:
             n_rows -= pieces.pop(0).n_rows
         self.pieces = pieces

@@ -23,28 +23,46 @@ class InnerFold(NamedTuple):
 
 
 def inner_folds(cv, head, rows, random_state):
-    """Make stratified folds, or None where the classes are too small for them.
-
-    Copies of a row stay together. The row of a class that has no other trains in every
-    fold and is never held out.
+    """Choose the rows that train and those held out, fold by fold.
 
     Parameters
     ----------
-    cv : int, "auto" or None
-        Folds. "auto" gives 5, or 3 below 50 rows, or none at all below 15 or if a class
-        has fewer than 3; None gives 5.
+    cv : int, "auto", None, splitter or iterable of (ndarray, ndarray)
+        A number gives stratified folds, which keep groups together where there are
+        some. "auto" is 5; without groups 3 below 50 rows, and none at all below 15 or
+        if a class has fewer than 3. None is 5. Positions are those of the rows given to
+        ``fit``.
     head : Head
     rows : TrainingRows
     random_state : int
 
+    Returns
+    -------
+    list of InnerFold or None
+        None where "auto" finds the classes too small.
+
     Raises
     ------
     ValueError
-        If there are more folds than rows of any class, and ``cv`` is not "auto".
+        If there are more folds than rows of any class; if a fold has an empty part, the
+        same row in both, a row that is not there, or a class that does not train; or if
+        cv can be read only once.
     """
-    _, first, original = np.unique(
-        rows.original, return_index=True, return_inverse=True
-    )
+    if not (cv is None or isinstance(cv, (Integral, str))):
+        return _given_folds(cv, head.decode(rows.target), head, rows)
+    if rows.groups is None:
+        return _stratified_folds(cv, head, rows, random_state)
+    n_folds = cv if isinstance(cv, Integral) else _N_FOLDS
+    cv = StratifiedGroupKFold(n_folds, shuffle=True, random_state=random_state)
+    return _given_folds(cv, head.strata(rows.target), head, rows)
+
+
+def _stratified_folds(cv, head, rows, random_state):
+    """Make folds in which copies of a row stay together.
+
+    The row of a class that has no other trains in every fold and is never held out.
+    """
+    first, copy_of = rows.without_copies()
     target = head.strata(rows.target)[first]
     counts = np.bincount(target)
     if cv == "auto":
@@ -61,8 +79,8 @@ def inner_folds(cv, head, rows, random_state):
     if single.any():
         warnings.warn(
             f"The classes {head.decode(np.flatnonzero(single)).tolist()} have a single "
-            "row. It trains in "
-            "every inner fold, and how well such a class is predicted can't be known.",
+            "row. It trains in every inner fold, and how well such a class is "
+            "predicted can't be known.",
             UserWarning,
             stacklevel=2,
         )
@@ -76,7 +94,7 @@ def inner_folds(cv, head, rows, random_state):
         for _, part in splitter.split(splittable, target[splittable]):
             held_out = np.zeros(len(target), dtype=bool)
             held_out[splittable[part]] = True
-            held_out = held_out[original]
+            held_out = held_out[copy_of]
             folds.append(
                 InnerFold(
                     np.flatnonzero(~held_out).astype(np.int32),
@@ -95,34 +113,14 @@ def _n_folds(counts):
     return None
 
 
-def given_folds(cv, head, rows, random_state):
-    """Make folds of the user's groups, splitter or pairs of positions.
-
-    Parameters
-    ----------
-    cv : int, "auto", None, splitter or iterable of (ndarray, ndarray)
-        An int, "auto" (5) or None (5) needs groups. Positions are those of the rows
-        given to ``fit``.
-    head : Head
-    rows : TrainingRows
-    random_state : int
-
-    Raises
-    ------
-    ValueError
-        If a fold has an empty part, the same row in both, a row that is not there, or a
-        class that does not train; or if cv can be read only once.
-    """
+def _given_folds(cv, y, head, rows):
+    """Make folds by a splitter or pairs of positions."""
     if isinstance(cv, Iterator):
         raise ValueError(
             f"cv={cv!r} can be read only once, but every fit needs it. Give "
             "cv=list(...) of it."
         )
-    n_rows, y = len(rows.target), head.decode(rows.target)
-    if cv is None or isinstance(cv, (Integral, str)):
-        y = head.strata(rows.target)
-        n_folds = cv if isinstance(cv, Integral) else _N_FOLDS
-        cv = StratifiedGroupKFold(n_folds, shuffle=True, random_state=random_state)
+    n_rows = len(rows.target)
     if hasattr(cv, "split"):
         position = np.arange(n_rows)
         pairs = cv.split(rows.columns.native, y, rows.groups)

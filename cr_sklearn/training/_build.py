@@ -1,13 +1,12 @@
 """From encoded rows to a training: folds, networks and settings."""
 
 from functools import partial
-from numbers import Integral
 
 import numpy as np
 from sklearn.model_selection import train_test_split
 
 from cr_sklearn.search._candidates import Candidate, candidates
-from cr_sklearn.search._folds import given_folds, inner_folds
+from cr_sklearn.search._folds import inner_folds
 from cr_sklearn.search._search import Search
 from cr_sklearn.training import _loop
 from cr_sklearn.training._encoded_rows import encode_rows
@@ -32,9 +31,7 @@ def hold_out(estimator, head, rows, random_state):
 
     Copies of a row are on one side.
     """
-    _, first, original = np.unique(
-        rows.original, return_index=True, return_inverse=True
-    )
+    first, copy_of = rows.without_copies()
     try:
         parts = train_test_split(
             np.arange(len(first)),
@@ -48,19 +45,14 @@ def hold_out(estimator, head, rows, random_state):
             f"{estimator.validation_fraction!r} can't hold out a stratified part of "
             f"{len(rows.target)} rows: {error}"
         ) from error
-    if len(first) < len(original):
-        parts = [np.flatnonzero(np.isin(original, part)) for part in parts]
+    if len(first) < len(copy_of):
+        parts = [np.flatnonzero(np.isin(copy_of, part)) for part in parts]
     return [rows.take(part) for part in parts]
 
 
 def make_search(estimator, head, rows, seed):
     """Cross candidates and inner folds; None where rows are too few for folds."""
-    cv = estimator.cv
-    is_number = cv is None or isinstance(cv, (Integral, str))
-    if rows.groups is None and is_number:
-        folds = inner_folds(cv, head, rows, seed)
-    else:
-        folds = given_folds(cv, head, rows, seed)
+    folds = inner_folds(estimator.cv, head, rows, seed)
     if folds is None:
         return None
     return Search(
@@ -176,7 +168,7 @@ def _packs(estimator, head, rows, start, networks, seeds, n_rows):
     members_of = {}
     for member, candidate in enumerate(networks):
         members_of.setdefault(candidate.shape, []).append(member)
-    packs = []
+    packs, options = [], estimator._options
     shapes = sorted(members_of, key=lambda shape: len(shape.hidden_layer_sizes))
     for shape in shapes:
         members = np.array(members_of[shape])
@@ -190,7 +182,6 @@ def _packs(estimator, head, rows, start, networks, seeds, n_rows):
             dtype=dtype,
             device=device,
         )
-        options = estimator._options
         settings = TrainingSettings(
             max_iter=1 if start.is_partial else n_epochs(estimator.max_iter, n_rows),
             schedule="constant" if start.is_partial else "cosine",

@@ -12,7 +12,7 @@ from cr_sklearn.training._batches import EncodedRows
 _ROWS_AT_ONCE = 2048
 
 
-def encode_rows(encoder, rows, template, max_bytes=2**26):
+def encode_rows(encoder, rows, template, max_bytes):
     """Encode rows as tensors, moved once.
 
     Parameters
@@ -22,7 +22,7 @@ def encode_rows(encoder, rows, template, max_bytes=2**26):
     rows : TrainingRows
     template : Tensor
         Tensor with the dtype and device of the result.
-    max_bytes : int, default=2**26
+    max_bytes : int
         Encoded tables up to this size are kept.
     """
     n_rows = len(rows.target)

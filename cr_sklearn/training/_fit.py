@@ -96,30 +96,32 @@ class Fit:
         """Return the fitted attributes, with the networks that the search chose."""
         history, start, estimator = self.training.history, self.start, self.estimator
         goes_on = start.network is not None
+        network = self._networks()
         return {
-            **self._attributes_so_far(),
+            **self._attributes_of(start.encoder, network, self.training.strengths),
             "_is_chosen": goes_on and estimator._is_chosen,
             "_sample": start.sample,
             # Kept for the next of many small batches; a fit ends with steps of length
             # zero.
             "_optimizer_state": history.optimizer_state if start.is_partial else None,
             **history.attributes(estimator, goes_on),
-            **(self._chosen() if self.search else {}),
+            **(self._chosen(network) if self.search else {}),
         }
 
     def end(self):
         """Tell callbacks, and end in KeyboardInterrupt after Ctrl-C.
+
+        The estimator has its attributes by now.
 
         Raises
         ------
         TrainingInterrupted
         """
         self._progress.end()
-        history = self.training.history
-        if history.interrupted:
+        if self.training.history.interrupted:
             raise TrainingInterrupted(
-                f"Ctrl-C after {len(history.loss)} epochs. The estimator keeps the "
-                "best weights up to then and can predict; interrupted_ is True."
+                f"Ctrl-C after {self.estimator.n_iter_} epochs. The estimator keeps "
+                "the best weights up to then and can predict; interrupted_ is True."
             )
 
     def constant_attributes(self):
@@ -153,14 +155,19 @@ class Fit:
         return Start(self.estimator._encoder, self.estimator._network.members)
 
     def _attributes_so_far(self):
-        """Return attributes with the networks as they are, also in training."""
+        """Return attributes with the networks as they are in training."""
+        return self._attributes_of(
+            self.start.encoder, self._networks(), self.training.strengths
+        )
+
+    def _networks(self):
+        """Return all networks as they are, by the weights that they start with."""
         start, weights = self.start, None
         if start.network is not None:
             weights = start.network.member_weights
             if not start.is_partial:  # their scale was that of the earlier rows
                 weights = weights / weights.sum()
-        network = self.training.snapshot(weights)
-        return self._attributes_of(start.encoder, network, self.training.strengths)
+        return self.training.snapshot(weights)
 
     def _attributes_of(self, encoder, network, strengths):
         return {
@@ -172,10 +179,9 @@ class Fit:
             "dreg_strength_": _geometric_mean(strengths),
         }
 
-    def _chosen(self):
+    def _chosen(self, network):
         """Keep the networks of the strengths that predict well out of fold."""
         head, rows, training = self.head, self.rows, self.training
-        network = training.snapshot()
         choice = self.search.choose(
             network,
             self.search.outputs(training.packs, training.rows.x),

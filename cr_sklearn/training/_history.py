@@ -36,10 +36,10 @@ class TrainingHistory:
     n_iter_all: int = None
     optimizer_state: list = None
 
-    def mean(self, members=slice(None)):
+    def mean(self):
         """Average the curves over members."""
         curves = {
-            name: [float(np.mean(losses[members])) for losses in getattr(self, name)]
+            name: [float(np.mean(losses)) for losses in getattr(self, name)]
             for name in ("loss", "dreg", "validation_loss")
         }
         return replace(self, **curves)

@@ -67,12 +67,13 @@ def train(
         On its device, in its dtype, with its initial weights.
     criterion : Module
         Data loss per member and sample, such as :class:`cr_sklearn.nn.CrossEntropy`.
-    rows, validation_rows : Rows
+    rows, validation_rows : EncodedRows
         With validation rows every member ends with the weights of its own best
         epoch on them.
     settings : TrainingSettings
     seeds : sequence of int
-        One per member.
+        One per member, for its order of the rows and its probes; groups have seeds of
+        their own.
     groups : RowGroups or None
         Members that see the same rows in the same order. None gives all rows to every
         member, in an order of its own.

@@ -6,7 +6,6 @@ import numpy as np
 
 from cr_sklearn._rows import TrainingRows
 from cr_sklearn.encoding._columns import ArrayColumns
-from cr_sklearn.encoding._encoder import TabularEncoder
 
 # Rows that are kept of all that were seen.
 _SIZE = 1024
@@ -158,7 +157,7 @@ class RowSample(NamedTuple):
         sample : RowSample
             This one, from which it has learned.
         """
-        encoder = TabularEncoder(earlier.is_categorical_, earlier.n_bins)
+        encoder = type(earlier)(earlier.is_categorical_, earlier.n_bins)
         encoder.fit(self.columns, self.weight)
         return encoder, self._replace(n_learned=self.n_seen)
 

@@ -82,7 +82,7 @@ class Training:
     @property
     def strengths(self):
         """DREG strength of each network of the fit."""
-        strengths = np.empty(sum(len(pack.members) for pack in self.packs))
+        strengths = np.empty(self._n_networks)
         for pack in self.packs:
             strengths[pack.members] = pack.settings.dreg_strength
         return strengths
@@ -91,6 +91,10 @@ class Training:
     def n_epochs(self):
         """Epochs of the pack that is shown."""
         return self.packs[-1].settings.max_iter
+
+    @property
+    def _n_networks(self):
+        return sum(len(pack.members) for pack in self.packs)
 
     def load(self, fitted):
         """Go on from fitted weights; all networks are in one pack."""
@@ -127,9 +131,8 @@ class Training:
             In the order of their positions.
         """
         self._rejoin()
-        n_networks = sum(len(pack.members) for pack in self.packs)
         if member_weights is None:
-            member_weights = np.full(n_networks, 1.0 / n_networks)
+            member_weights = np.full(self._n_networks, 1.0 / self._n_networks)
         return FittedNetwork.merge(
             [_weights.dump(pack.network, self.activation) for pack in self.packs],
             [pack.members for pack in self.packs],
