@@ -170,6 +170,15 @@ def test_ctrl_c_ends_the_fit_and_keeps_what_it_has(
     assert not model.fit(X, y).interrupted_
 
 
+def test_ctrl_c_counts_the_epochs_of_earlier_fits_too(moons, monkeypatch):
+    """They are in the curves, and in what the estimator has learned."""
+    X, y = moons
+    model = small(dreg_strength=0.01, warm_start=True).fit(X, y)
+    interrupt_at(monkeypatch, 1)
+    with pytest.raises(KeyboardInterrupt, match=f"after {model.n_iter_} epochs"):
+        model.fit(X, y)
+
+
 @pytest.mark.parametrize("run", ["search", "scores"])
 def test_ctrl_c_ends_the_loop_around_the_fit(run, moons, monkeypatch):
     """A score of a fit that was cut short must not stand among the others."""

@@ -147,6 +147,14 @@ def test_workers_add_up_to_one_monitor(model, monitor):
     assert abs(merged.tail_ratio.value - mean) > 0.02
 
 
+def test_a_window_can_be_set_later(monitor):
+    """It is a public attribute, and what it says must be so."""
+    monitor.window = 400
+    for seed in range(3):
+        report = monitor.update(draw(150, seed))
+    assert report.n_rows == 450
+
+
 def test_a_window_rolls(model):
     """Requests of one row each are judged by the latest thousands of them."""
     monitor = SensitivityMonitor.from_estimator(model, draw(N_REFERENCE, 2), window=400)
