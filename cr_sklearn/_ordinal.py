@@ -124,9 +124,9 @@ class ChainzRuleOrdinalRegressor(LabelledChainzRule):
     n_bins : int, default=8
         Bins of the piecewise linear encoding that stands beside each numeric column: a
         ramp for each, between quantiles, with which a smooth network can see
-        thresholds. All columns together have at most 512. 0 leaves it out; the
-        predictions are then infinitely differentiable in the numeric columns. With
-        ramps the Jacobian jumps at the quantiles, where it is that to the right.
+        thresholds. All columns together have at most 512. Ramps are rounded at their
+        ends, so that derivatives are continuous. 0 leaves them out; the predictions are
+        then infinitely differentiable in the numeric columns.
     device : str, default="cpu"
         Device on which torch trains, such as "cuda" or "mps". Rows are moved there
         once; random numbers are drawn on the CPU. The fitted model is in NumPy arrays

@@ -103,9 +103,6 @@ def test_jacobian_equals_central_differences_in_the_users_units(n_classes):
     frame.loc[::10, "grams"] = np.nan
     y = rng.integers(0, n_classes, 150)
     model = small().fit(frame, y)
-    # Off the knots of the ramps, where only one-sided derivatives exist.
-    frame["metres"] += 11.0
-    frame["grams"] += 1e-6
     jacobian = model.jacobian(frame)
     assert jacobian.shape == (150, 1 if n_classes == 2 else 3, 3)
     for column, step in [("metres", 0.1), ("grams", 1e-8)]:
@@ -124,6 +121,25 @@ def test_jacobian_equals_central_differences_in_the_users_units(n_classes):
         )
         assert np.isnan(jacobian[~present, :, position]).all()
     assert np.isnan(jacobian[:, :, 2]).all()
+
+
+def test_jacobian_on_integers_is_the_slope_to_the_left_and_to_the_right():
+    """Counts lie on the knots of the ramps: a kink there would be on most rows."""
+    rng = np.random.default_rng(0)
+    X = np.column_stack([rng.integers(0, n, 300) for n in (3, 12, 90)]).astype(float)
+    y = X[:, 0] + (X[:, 1] > 5) + rng.normal(size=300) > 2
+    model = small().fit(X, y)
+    ends = np.array([[0.0], [1.0]]) * np.ptp(X, axis=0) + X.min(axis=0)
+    X = np.vstack([X, ends, ends + [[-1.0], [1.0]], ends + [[-1e6], [1e6]]])
+    jacobian, here = model.jacobian(X)[:, 0], model.decision_function(X)
+    for column in range(3):
+        largest = np.abs(jacobian[:, column]).max()
+        for step in (1e-5, -1e-5):
+            moved = X.copy()
+            moved[:, column] += step
+            made = moved[:, column] - X[:, column]
+            slope = (model.decision_function(moved) - here) / made
+            np.testing.assert_allclose(slope, jacobian[:, column], atol=0.01 * largest)
 
 
 def test_sensitivity_is_the_norm_of_the_standardised_jacobian(moons):

@@ -6,7 +6,7 @@ from sklearn.base import BaseEstimator
 from cr_sklearn.encoding._categorical_features import categorical_mask, declared_mask
 from cr_sklearn.encoding._kinds import warn_of_doubtful_levels
 from cr_sklearn.encoding._levels import LevelCodes, in_order, kept_levels, level_limit
-from cr_sklearn.encoding._piecewise import PiecewiseLinear
+from cr_sklearn.encoding._ramps import SmoothRamps
 from cr_sklearn.encoding._scaling import center_and_scale
 from cr_sklearn.formulas import _numpy as xp
 from cr_sklearn.formulas._encodings import FAR_OUT, bound, bound_slope
@@ -24,7 +24,7 @@ class TabularEncoder(BaseEstimator):
     share an indicator, that of unseen ones as well; where there is none, an unseen
     category counts as missing. Indicators are centred at their training mean: what has
     no indicator is encoded as zeros, the average row. Columns that are constant in
-    training are left out. Last come the ramps of :class:`PiecewiseLinear`, of the
+    training are left out. Last come the ramps of :class:`SmoothRamps`, of the
     standardised values before the bound.
 
     Parameters
@@ -34,7 +34,7 @@ class TabularEncoder(BaseEstimator):
         and with "from_dtype" alone, columns of a dataframe that hold categories,
         strings or booleans are. None: no column is.
     n_bins : int, default=8
-        See :class:`~cr_sklearn.encoding._piecewise.PiecewiseLinear`; 0 gives no ramps.
+        See :class:`~cr_sklearn.encoding._ramps.SmoothRamps`; 0 gives no ramps.
 
     Attributes
     ----------
@@ -56,7 +56,7 @@ class TabularEncoder(BaseEstimator):
         Whether the column has an indicator for missing values.
     indicator_mean_ : ndarray
         Training means of all indicators.
-    ramps_ : PiecewiseLinear
+    ramps_ : SmoothRamps
     n_encoded_ : int
         Columns of the encoded matrix, at least 1.
     """
@@ -83,7 +83,7 @@ class TabularEncoder(BaseEstimator):
         weights = self._fit_numeric(columns, weight)
         weights += self._fit_categories(columns, weight)
         self.indicator_mean_ = np.concatenate([np.empty(0), *weights]) / weight.sum()
-        self.ramps_ = PiecewiseLinear(self.n_bins).fit(
+        self.ramps_ = SmoothRamps(self.n_bins).fit(
             (
                 self._standardise(columns.numeric([feature])[:, 0], position)
                 for position, feature in enumerate(self.numeric_features_)

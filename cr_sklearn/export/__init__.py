@@ -64,11 +64,9 @@ def to_onnx(estimator, path=None, *, sensitivity=True, jacobian=False, X=None):
     columns that its last step gets. Infinite values are an error in Python; here they
     are bounded like all others.
 
-    Numbers are in double precision, inputs as well: rounded to single precision a value
-    could fall on the other side of a quantile where the Jacobian jumps. The error
-    function of activation "gelu" and link "probit" has seven digits. Numbers that go
-    into the steps of a pipeline are in single precision, as most of what skl2onnx
-    writes; values within its rounding below a quantile count as at it.
+    Numbers are in double precision, inputs as well. The error function of activation
+    "gelu" and link "probit" has seven digits. Numbers that go into the steps of a
+    pipeline are in single precision, as most of what skl2onnx writes.
 
     Examples
     --------

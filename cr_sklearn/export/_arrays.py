@@ -109,11 +109,6 @@ def horner(q, z, a=None, out=None):
     return q * z if a is None else q * z + a
 
 
-def affine(x, slope, offset):
-    """Return ``offset + slope x``."""
-    return x * slope + offset
-
-
 def multiply(a, b, out=None):
     """Return the product."""
     return a * b
@@ -130,8 +125,8 @@ def minimum(x, high):
 
 
 def clip(x, low, high):
-    """Return x between two numbers."""
-    return x.apply("Clip", np.array(low), np.array(high))
+    """Return x between two bounds, numbers or one for each column."""
+    return minimum(maximum(x, np.asarray(low)), np.asarray(high))
 
 
 def exp(x):

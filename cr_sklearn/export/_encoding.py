@@ -22,13 +22,10 @@ class MatrixInput:
     Parameters
     ----------
     matrix : GraphArray of shape (n, n_features)
-    rounding : float, default=0.0
-        Relative error that its values have.
     """
 
-    def __init__(self, matrix, rounding=0.0):
+    def __init__(self, matrix):
         self._matrix = matrix
-        self.rounding = rounding
 
     def numeric(self, features):
         """Return columns as a matrix of their own."""
@@ -45,8 +42,6 @@ class ColumnInputs:
     ----------
     columns : list of GraphArray of shape (n, 1)
     """
-
-    rounding = 0.0
 
     def __init__(self, columns):
         self._columns = columns
@@ -133,19 +128,9 @@ def encode(encoder, columns, n_derivatives):
         if len(encoder.ramps_.source_):
             fitted, source = encoder.ramps_, encoder.ramps_.source_
             by_ramp, there = xp.take(v, source, axis=1), xp.take(present, source, 1)
-            value = ramp(xp, by_ramp, fitted.offset_, fitted.slope_, fitted.mean_)
-            ramps = [value * there]
+            ramps = [ramp(xp, by_ramp, fitted.slopes_, fitted.mean_) * there]
             if n_derivatives:
-                # Knots are values of training rows, at which the slope is that to the
-                # right: values that were rounded to below one still belong there.
-                margin = (columns.rounding * _magnitude(encoder))[source]
-                slope_of_ramps = there * ramp_slope(
-                    xp,
-                    by_ramp,
-                    fitted.lower_ - margin,
-                    fitted.upper_ - margin,
-                    fitted.slope_,
-                )
+                slope_of_ramps = there * ramp_slope(xp, by_ramp, fitted.slopes_)
     parts = [*numeric, *_indicators(encoder, columns), *ramps]
     if not parts:
         # A table of constants is one column, of zeros.
@@ -242,8 +227,3 @@ def _indicators(encoder, columns):
             centred = centred * (1.0 - missing)
         parts.append(centred)
     return parts
-
-
-def _magnitude(encoder):
-    """Return the size of each numeric column's values, in standardised units."""
-    return 1.0 + np.abs(encoder.center_) / encoder.scale_

@@ -19,9 +19,6 @@ from cr_sklearn.export._encoding import (
 from cr_sklearn.export._graph import IR_VERSION, OPSET, Graph
 from cr_sklearn.export._network import evaluate, walk_back
 
-# Relative error of a number after a few operations in single precision.
-_SINGLE = 2.0**-20
-
 
 def build(unwrapped, sensitivity, jacobian, X):
     """Write down an estimator and the steps before it.
@@ -204,4 +201,4 @@ def _steps_before(graph, steps, types, estimator_name):
             f"{estimator_name}, which encodes them itself."
         )
     matrix = GraphArray(graph, graph.include(part, result.name))
-    return MatrixInput(xp.as_float(matrix), rounding=_SINGLE)
+    return MatrixInput(xp.as_float(matrix))

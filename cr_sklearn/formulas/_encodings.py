@@ -3,6 +3,8 @@
 ``v`` are standardised values.
 """
 
+from typing import Any, NamedTuple
+
 # Standardised values are squashed smoothly into (-BOUND, BOUND).
 BOUND = 3.0
 # Standardised values are clipped here, where the bound is constant in float64.
@@ -41,8 +43,28 @@ def bound_slope(xp, v):
     return 1.0 / (spread * spread * spread)
 
 
-def ramp(xp, v, offset, slope, mean):
-    """Return ramps that rise from 0 to :data:`RISE`, with their means taken off.
+class Trapezoids(NamedTuple):
+    """Slopes of ramps: up in a straight line, level, and down again.
+
+    Attributes
+    ----------
+    rise, rise_width : array of shape (n_ramps,)
+        Where the slope begins to grow from 0, and over which distance.
+    fall, fall_width : array of shape (n_ramps,)
+        Where it begins to shrink, not before it has grown.
+    height : array of shape (n_ramps,)
+        Slope between the two.
+    """
+
+    rise: Any
+    rise_width: Any
+    fall: Any
+    fall_width: Any
+    height: Any
+
+
+def ramp(xp, v, slopes, mean):
+    """Return ramps, the integrals of their slopes, with their means taken off.
 
     Parameters
     ----------
@@ -50,14 +72,28 @@ def ramp(xp, v, offset, slope, mean):
         Array namespace.
     v : array of shape (..., n_ramps)
         Values of each ramp's column; may be overwritten.
-    offset, slope, mean : array of shape (n_ramps,)
-        The ramp is ``offset + slope v`` between 0 and ``RISE``.
+    slopes : Trapezoids
+    mean : array of shape (n_ramps,)
     """
-    rise = xp.clip(xp.affine(v, slope, offset), 0.0, RISE)
-    rise -= mean
-    return rise
+    grown, shrunk = _shares(xp, v, slopes)
+    # The three parts are clipped one by one: far out, differences of two large numbers
+    # would leave nothing of the height.
+    begin = slopes.rise + slopes.rise_width
+    area = xp.clip(v, begin, slopes.fall) - begin
+    area += 0.5 * slopes.rise_width * (grown * grown)
+    area += 0.5 * slopes.fall_width * (shrunk * (2.0 - shrunk))
+    area *= slopes.height
+    area -= mean
+    return area
 
 
-def ramp_slope(xp, v, lower, upper, slope):
-    """Return the derivatives of ramps; at a knot those to the right."""
-    return xp.as_float((v >= lower) & (v < upper), v) * slope
+def ramp_slope(xp, v, slopes):
+    """Return the derivatives of ramps, which are continuous."""
+    grown, shrunk = _shares(xp, v, slopes)
+    return slopes.height * (grown - shrunk)
+
+
+def _shares(xp, v, slopes):
+    grown = xp.clip((v - slopes.rise) / slopes.rise_width, 0.0, 1.0)
+    shrunk = xp.clip((v - slopes.fall) / slopes.fall_width, 0.0, 1.0)
+    return grown, shrunk

@@ -17,13 +17,6 @@ def addcmul(c, a, b):
     return result
 
 
-def affine(x, slope, offset):
-    """Return ``offset + slope x``. Overwrites x: new memory takes most of the time."""
-    x *= slope
-    x += offset
-    return x
-
-
 def horner(q, z, a=None, out=None):
     """Return ``a + q z``. Overwrites a q of the shape of z."""
     q = np.multiply(q, z, out=q if q.shape == z.shape else out)

@@ -3,18 +3,12 @@
 import torch
 from torch.nn import functional as F
 
-addcmul, argmax, multiply, where = torch.addcmul, torch.argmax, torch.mul, torch.where
+addcmul, argmax, clip = torch.addcmul, torch.argmax, torch.clamp
+multiply, where = torch.mul, torch.where
 exp, expm1, log, tanh = torch.exp, torch.expm1, torch.log, torch.tanh
 sigmoid, softmax, logsigmoid = torch.sigmoid, torch.softmax, F.logsigmoid
 erfcx, log_ndtr = torch.special.erfcx, torch.special.log_ndtr
 normal_cdf = torch.special.ndtr
-# Overwrites its first argument.
-clip = torch.clamp_
-
-
-def affine(x, slope, offset):
-    """Return ``offset + slope x``."""
-    return addcmul(offset, x, slope)
 
 
 def horner(q, z, a=None, out=None):

@@ -5,7 +5,7 @@ import torch
 
 from cr_sklearn.encoding._columns import ArrayColumns
 from cr_sklearn.formulas import _torch as xp
-from cr_sklearn.formulas._encodings import FAR_OUT, bound, ramp
+from cr_sklearn.formulas._encodings import FAR_OUT, Trapezoids, bound, ramp
 from cr_sklearn.training._batches import EncodedRows
 
 # Rows that are encoded at a time.
@@ -95,7 +95,7 @@ class TableInputs:
         n_numeric, start = v.shape[1], self.shape[1] - self._n_ramps
         if self._n_ramps:
             by_ramp = v.index_select(1, self._columns).unsqueeze(2)
-            ramps = ramp(xp, by_ramp, self._offset, self._slope, self._ramp_mean)
+            ramps = ramp(xp, by_ramp, self._slopes, self._ramp_mean)
             ramps = ramps.nan_to_num_().flatten(1)
             if self._filled is not None:
                 ramps = ramps.index_select(1, self._filled)
@@ -119,11 +119,11 @@ class TableInputs:
             self._filled = torch.as_tensor(np.flatnonzero(there), device=self._place)
 
         def spread(values):
-            matrix = np.zeros(there.shape)
+            matrix = np.ones(there.shape)
             matrix[there] = values
             return constant(matrix)
 
-        self._slope, self._offset = spread(ramps.slope_), spread(ramps.offset_)
+        self._slopes = Trapezoids(*map(spread, ramps.slopes_))
         self._ramp_mean = spread(ramps.mean_)
 
 

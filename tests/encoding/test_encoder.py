@@ -9,7 +9,6 @@ import pytest
 
 from cr_sklearn.encoding._columns import read_columns
 from cr_sklearn.encoding._encoder import TabularEncoder
-from cr_sklearn.encoding._piecewise import PiecewiseLinear
 from cr_sklearn.encoding._quantiles import weighted_quantile
 from cr_sklearn.formulas import _numpy as xp
 from cr_sklearn.formulas._encodings import BOUND, bound, bound_slope
@@ -20,10 +19,6 @@ def encode(X, fitted_on=None, weight=None, **params):
     weight = np.ones(train.n_rows) if weight is None else weight
     encoder = TabularEncoder(**params).fit(train, weight)
     return encoder, *encoder.transform(read_columns(X))
-
-
-def fit_ramps(x):
-    return PiecewiseLinear(8).fit(x.T, x.shape[1], np.ones(len(x)))
 
 
 def test_bound_is_smooth_odd_and_bounded():
@@ -244,33 +239,6 @@ def test_derivative_of_the_encoding_agrees_with_differences():
         np.testing.assert_allclose(
             jacobian[:, :, feature], (above - below) / 2e-5, atol=1e-9
         )
-
-
-def test_ramps_add_up_to_a_rise_through_all_quantiles():
-    """Each holds an eighth of the rows, whatever the distribution's tails."""
-    x = np.random.default_rng(0).lognormal(0.0, 2.0, size=(4000, 1))
-    ramps = fit_ramps(x)
-    assert len(ramps.source_) == 8
-    rising = ramps.slope(x) > 0
-    np.testing.assert_allclose(rising.mean(axis=0), 1 / 8, atol=0.01)
-    total = ramps.transform(np.sort(x, axis=0)).sum(axis=1)
-    assert (np.diff(total) >= 0).all()
-    assert np.ptp(total) == pytest.approx(8 * 0.5)
-
-
-def test_columns_of_few_values_have_a_ramp_between_any_two():
-    """Ordered codes can then have any effect, like categories."""
-    x = np.column_stack([np.arange(20) % 2, np.arange(20) % 3, np.arange(20) % 5])
-    ramps = fit_ramps(x.astype(float))
-    assert ramps.source_.tolist() == [1, 1, 2, 2, 2, 2]
-
-
-def test_wide_tables_have_fewer_ramps():
-    """Eight thousand inputs from a thousand columns would cost more than they tell."""
-    x = np.random.default_rng(0).normal(size=(50, 200))
-    assert len(fit_ramps(x).source_) == 400
-    x = np.tile(x, 2)
-    assert len(fit_ramps(x).source_) == 0
 
 
 def test_a_missing_value_is_the_average_ramp():

@@ -510,7 +510,7 @@ def real_tables():
 
 
 def test_derivatives_of_real_tables_are_those_of_the_raw_columns():
-    """With ramps, as by default: at a knot the derivative is that to the right."""
+    """With ramps, as by default: they have no kinks, wherever the rows lie."""
     for name, X, y in real_tables():
         X = X.astype(dict.fromkeys(X.select_dtypes("number"), float))
         model = ChainzRuleClassifier(random_state=0, max_iter=5).fit(X, y)

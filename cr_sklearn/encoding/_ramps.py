@@ -1,0 +1,156 @@
+"""Smooth ramps between quantiles: thresholds that a smooth network can see."""
+
+import numpy as np
+
+from cr_sklearn.encoding._quantiles import weighted_quantile
+from cr_sklearn.formulas import _numpy as xp
+from cr_sklearn.formulas._encodings import RISE, Trapezoids, ramp, ramp_slope
+
+# All columns of a table together; wide tables get fewer ramps for each.
+_MAX_RAMPS = 512
+# Of a ramp, in standardised units.
+_LEAST_WIDTH = 1e-9
+# To either side of a knot, as a share of the nearer gap between knots. Wider ones cost
+# quality where the data has thresholds, narrower ones have steeper curvature.
+_ROUNDED = 0.25
+
+
+class SmoothRamps:
+    r"""Piecewise linear encoding of numeric columns, rounded at its knots.
+
+    A column with knots :math:`t_0 < \dots < t_B` adds B ramps. Ramp b rises by 1/2, at
+    a slope that is a trapezoid,
+
+    .. math:: \psi_b'(v) = \frac{1}{2 (t_b - t_{b-1})}
+              \big[ \sigma_{b-1}(v) - \sigma_b(v) \big], \qquad
+              \sigma_b(v) = \min\Big(1, \max\Big(0,
+              \frac{v - t_b + r_b}{2 r_b} \Big)\Big),
+
+    where the radius :math:`r_b` of a knot is a quarter of the smaller gap beside it. So
+    the slope is continuous everywhere, at a knot it is the mean of those to the left
+    and to the right, and outside the data it runs out to zero. Away from the knots, and
+    in sum over all ramps of equal gaps, it is the hard ramp
+    :math:`\min(1, \max(0, (v - t_{b-1}) / (t_b - t_{b-1})))`, halved. The training
+    mean of each ramp is taken off, so that a missing value is the average row.
+
+    Knots are quantiles, or all values if they are fewer; columns of two values have no
+    ramps.
+
+    Source: Y. Gorishniy, I. Rubachev, A. Babenko: On embeddings for numerical features
+    in tabular deep learning. NeurIPS 2022. NOTE[DIFF] There the ramps have kinks, at
+    which a network of polynomials would have no derivative; and knots are values of
+    the data. Here the ramps are rounded, and stand beside the column itself.
+
+    Parameters
+    ----------
+    n_bins : int
+        Ramps of a column, at most. All columns together have at most 512, so that wide
+        tables get fewer for each, and from 257 columns on none.
+
+    Attributes
+    ----------
+    source_ : ndarray of shape (n_ramps,)
+        Position of each ramp's column.
+    columns_ : ndarray of shape (n_columns_with_ramps,)
+        Positions of the columns that have ramps.
+    slopes_ : Trapezoids of ndarray of shape (n_ramps,)
+        Where each ramp rises, and how steeply.
+    mean_ : ndarray of shape (n_ramps,)
+        Its training mean, before it is taken off.
+    """
+
+    def __init__(self, n_bins):
+        self.n_bins = n_bins
+
+    def fit(self, columns, n_columns, weight):
+        """Learn the knots.
+
+        Parameters
+        ----------
+        columns : iterable of ndarray of shape (n,)
+            NaN where missing. Read one after the other.
+        n_columns : int
+        weight : ndarray of shape (n,)
+            Positive.
+        """
+        n_ramps = min(self.n_bins, _MAX_RAMPS // max(n_columns, 1))
+        source, slopes, means = [], [], []
+        if n_ramps > 1:
+            for position, column in enumerate(columns):
+                knots = _knots(column, weight, n_ramps)
+                # One ramp alone is the column once more.
+                if len(knots) > 2:
+                    of_column = _trapezoids(knots)
+                    source += [position] * (len(knots) - 1)
+                    slopes.append(of_column)
+                    means.append(_means(column, weight, of_column))
+        nothing = np.empty(0)
+        self.source_ = np.array(source, dtype=int)
+        self.slopes_ = Trapezoids(
+            *(
+                np.concatenate([nothing, *(one[part] for one in slopes)])
+                for part in range(len(Trapezoids._fields))
+            )
+        )
+        self.mean_ = np.concatenate([nothing, *means])
+        # Ramps are sorted by source, so that each column's are one block.
+        self.columns_, self._starts = np.unique(self.source_, return_index=True)
+        return self
+
+    def transform(self, values):
+        """Encode values as ramps, (n, n_ramps); NaN where missing."""
+        values = np.take(values, self.source_, axis=1)
+        return ramp(xp, values, self.slopes_, self.mean_)
+
+    def slope(self, values):
+        """Return the derivatives of the ramps, (n, n_ramps); 0 where missing."""
+        slope = ramp_slope(xp, np.take(values, self.source_, axis=1), self.slopes_)
+        slope[np.isnan(slope)] = 0.0
+        return slope
+
+    def sum_by_column(self, ramps):
+        """Add up what each column's ramps have.
+
+        Parameters
+        ----------
+        ramps : ndarray of shape (..., n_ramps)
+            At least one.
+
+        Returns
+        -------
+        ndarray of shape (..., n_columns_with_ramps)
+        """
+        return np.add.reduceat(ramps, self._starts, axis=-1)
+
+
+def _knots(column, weight, n_ramps):
+    knots = np.unique(column[~np.isnan(column)])
+    if len(knots) > n_ramps + 1:
+        levels = np.arange(1, n_ramps) / n_ramps
+        inner = weighted_quantile(column[:, None], levels, weight)[:, 0]
+        knots = np.unique([knots[0], *inner, knots[-1]])
+    # Between values that are the same on the column's scale a slope would be infinite.
+    return knots[np.append(True, np.diff(knots) > _LEAST_WIDTH)]
+
+
+def _trapezoids(knots):
+    gaps = np.diff(knots)
+    nearer = np.minimum(np.append(gaps[0], gaps), np.append(gaps, gaps[-1]))
+    radius = _ROUNDED * nearer
+    return Trapezoids(
+        rise=knots[:-1] - radius[:-1],
+        rise_width=2.0 * radius[:-1],
+        fall=knots[1:] - radius[1:],
+        fall_width=2.0 * radius[1:],
+        height=RISE / gaps,
+    )
+
+
+def _means(column, weight, trapezoids):
+    present = ~np.isnan(column)
+    column, weight = column[present], weight[present]
+    # One after the other, in little memory.
+    return [
+        weight @ ramp(xp, column.copy(), Trapezoids(*one), 0.0) / weight.sum()
+        for one in zip(*trapezoids, strict=True)
+    ]
