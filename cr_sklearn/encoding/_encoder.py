@@ -7,7 +7,8 @@ from cr_sklearn.encoding._categorical_features import categorical_mask, declared
 from cr_sklearn.encoding._kinds import warn_of_doubtful_levels
 from cr_sklearn.encoding._levels import LevelCodes, in_order, kept_levels, level_limit
 from cr_sklearn.encoding._ramps import SmoothRamps
-from cr_sklearn.encoding._scaling import center_and_scale
+from cr_sklearn.encoding._scaling import center_and_scale, two_values
+from cr_sklearn.encoding._switches import Switches
 from cr_sklearn.formulas import _numpy as xp
 from cr_sklearn.formulas._encodings import FAR_OUT, bound, bound_slope
 
@@ -17,8 +18,9 @@ class TabularEncoder(BaseEstimator):
 
     Numeric columns are centred at the median and scaled by the interquartile range
     (divided by 1.349, so that a Gaussian gets unit variance; by a standard deviation
-    without far values if the quartiles coincide), missing values replaced by the
-    median, and bounded by :func:`bound`. A column with missing values in training adds
+    without far values if the quartiles coincide), or at the mean and by the distance if
+    there are two values; missing values are replaced by the centre, and all bounded by
+    :func:`bound`. A column with missing values in training adds
     an indicator. Categorical columns become one indicator per category, and one more
     for missing values if training has any. Of more than 256 categories the rarer ones
     share an indicator, that of unseen ones as well; where there is none, an unseen
@@ -57,6 +59,8 @@ class TabularEncoder(BaseEstimator):
     indicator_mean_ : ndarray
         Training means of all indicators.
     ramps_ : SmoothRamps
+    switches_ : Switches
+        Two-valued columns, missing indicators and categories.
     n_encoded_ : int
         Columns of the encoded matrix, at least 1.
     """
@@ -91,6 +95,7 @@ class TabularEncoder(BaseEstimator):
             len(self.numeric_features_),
             weight,
         )
+        self.switches_ = Switches.of_columns(list(self._switches()))
         n_encoded = self.n_standardised + len(self.ramps_.source_)
         self.n_encoded_ = max(n_encoded, 1)
         return self
@@ -205,6 +210,40 @@ class TabularEncoder(BaseEstimator):
         by_column[:, :, self.numeric_features_] = np.where(missing, np.nan, numeric)
         return by_column
 
+    def levels(self, encoded):
+        """Find the level that rows have of each of the switches, -1 for none.
+
+        Parameters
+        ----------
+        encoded : ndarray of shape (n, n_encoded_)
+            From :meth:`transform`.
+
+        Returns
+        -------
+        ndarray of int16 of shape (n, n_switches)
+        """
+        mean = np.zeros(self.n_encoded_)
+        mean[len(self.numeric_features_) : self.n_standardised] = self.indicator_mean_
+        return self.switches_.levels(encoded, mean)
+
+    def _switches(self):
+        """Yield encoded columns, values and shares of the levels of each switch."""
+        for position, ends in self._two_valued.items():
+            values = (ends - self.center_[position]) / self.scale_[position]
+            share = -values[0]  # the mean is at 0, and the distance is 1
+            shares = np.array([1.0 - share, share])
+            yield np.full(2, position), bound(xp, values), shares
+        start = len(self.numeric_features_)
+        mean = np.concatenate([np.zeros(start), self.indicator_mean_])
+        for column in range(start, start + len(self.missing_features_)):
+            shares = np.array([1.0 - mean[column], mean[column]])
+            yield np.full(2, column), np.array([0.0, 1.0]), shares
+        start += len(self.missing_features_)
+        for feature in self.categories_:
+            columns = np.arange(start, start + self._n_indicators(feature))
+            yield columns, np.ones(len(columns)), mean[columns]
+            start += len(columns)
+
     @property
     def n_standardised(self):
         """Numeric columns that vary, and indicators: what is encoded but ramps."""
@@ -229,6 +268,7 @@ class TabularEncoder(BaseEstimator):
         """
         self._declared_numeric = np.flatnonzero(~self.is_categorical_)
         used, center, scale = [], [], []
+        self._two_valued = {}
         sometimes_missing, weights = [], []
         for position, feature in enumerate(self._declared_numeric):
             column = columns.numeric([feature])[:, 0]
@@ -246,6 +286,9 @@ class TabularEncoder(BaseEstimator):
                     "or set fill values to NaN, which is treated as missing."
                 )
             if varies:
+                ends = np.array([np.nanmin(column), np.nanmax(column)])
+                if two_values(column, *ends):
+                    self._two_valued[len(used)] = ends
                 used.append(position)
                 center.append(middle)
                 scale.append(spread)

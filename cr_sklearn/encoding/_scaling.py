@@ -19,7 +19,8 @@ _LEAST = 1e-300
 def center_and_scale(column, weight):
     """Return a robust centre and scale of a column, and whether it varies.
 
-    The median, and the interquartile range divided by 1.349. Where the quartiles
+    The median, and the interquartile range divided by 1.349; of a column of two values
+    their mean and distance, so that it is encoded as the indicator of one. Where the quartiles
     coincide, the standard deviation takes its place, of values whose distance from
     the median is cut at 15 times that of a typical one that differs from it.
 
@@ -30,6 +31,13 @@ def center_and_scale(column, weight):
     weight : ndarray of shape (n,)
         Positive.
     """
+    low, high = np.nanmin(column), np.nanmax(column)
+    if low < high and two_values(column, low, high):
+        is_high = column == high
+        share = weight @ is_high / (weight @ ~np.isnan(column))
+        scale = high - low
+        varies = scale > max(_ROUNDING * max(abs(low), abs(high)), _LEAST)
+        return low + share * scale, scale, varies
     quartiles = weighted_quantile(column[:, None], (0.25, 0.5, 0.75), weight)[:, 0]
     lower, center, upper = quartiles
     scale = (upper - lower) / _QUARTILES
@@ -39,6 +47,11 @@ def center_and_scale(column, weight):
         scale = _deviation(column, center, weight)
     # The largest value may be a sentinel, beside which all others are rounding errors.
     return center, scale, scale > max(_ROUNDING * np.abs(quartiles).max(), _LEAST)
+
+
+def two_values(column, low, high):
+    """Tell whether a column takes no other values than these."""
+    return bool(((column == low) | (column == high) | np.isnan(column)).all())
 
 
 def _deviation(column, center, weight):

@@ -1,5 +1,7 @@
 """Value stream and derivative stream of a packed network, forwards and backwards."""
 
+import math
+
 import torch
 from torch.nn import functional as F
 
@@ -42,7 +44,7 @@ class Streams:
         # Units of the first layer; without hidden layers the skip is the whole model.
         self._n_first = self._inputs.shape[1] - network.n_outputs
 
-    def forward(self, x, probes=None, tangents=None):
+    def forward(self, x, probes=None, tangents=None, between=None):
         """Return outputs, and squared norms of the tangents behind every layer.
 
         Parameters
@@ -53,47 +55,55 @@ class Streams:
             few serve a batch as well as one each, and cost less.
         tangents : Tensor of shape (members, batch or 1, t, n_1 + n_outputs) or None
             ``(A V)^T``, in place of ``probes``. With neither there are no tangents.
+        between : Tensor of shape (groups, m, d) or None
+            Further rows, which alone carry tangents then. They have no outputs.
 
         Returns
         -------
         outputs : Tensor of shape (members, batch, n_outputs)
             With thresholds the margins, (members, batch, K - 1).
         norms : Tensor of shape (n_layers + 1, members, batch or 1)
-            ``||S^l V||_F^2``, the output's last.
+            ``||S^l V||_F^2``, the output's last; with ``between`` of its m rows.
         """
-        batch, n_first = x.shape[1], self._n_first
+        n_outputs, n_first = x.shape[1], self._n_first
+        n_penalised = n_outputs
+        if between is not None:
+            n_penalised = between.shape[1]
+            x = torch.cat([x.expand(len(between), -1, -1), between], dim=1)
+        batch = x.shape[1]
+        rest = batch - n_penalised
         if probes is not None:
             x = torch.cat([x.expand(len(probes), -1, -1), probes], dim=1)
         mapped = map_inputs(x, self._inputs)
         if probes is not None:
-            tangents = _dealt(mapped[:, batch:], batch)
+            tangents = _dealt(mapped[:, batch:], n_penalised)
             mapped = mapped[:, :batch]
         elif tangents is None:
             tangents = mapped.new_empty(len(mapped), 1, 0, mapped.shape[2])
-        n_tangents = tangents.shape[2]
+        shape = n_penalised, tangents.shape[2]
         z, tangent = mapped[..., :n_first], tangents[..., :n_first]
         norms, layers = [], []
         for layer, activation in enumerate(self._activations):
             z = z + self._biases[layer]
-            both = z.new_empty(len(z), batch * (1 + n_tangents), z.shape[2])
-            value, carried = _split(both, batch, n_tangents)
+            both = z.new_empty(len(z), batch + math.prod(shape), z.shape[2])
+            value, carried = _split(both, batch, shape)
             slope, curve = activation.value_and_slopes(z, value, self._terms[layer])
-            torch.mul(slope.unsqueeze(2), tangent, out=carried)
+            torch.mul(slope[:, rest:].unsqueeze(2), tangent, out=carried)
             norms.append(_squared_norm(carried))
             layers.append((z, tangent, slope, curve, both, carried))
             mapped_on = torch.bmm(both, self._transposed[layer])
-            z, tangent = _split(mapped_on, batch, n_tangents)
+            z, tangent = _split(mapped_on, batch, shape)
         if layers:
             outputs = z + mapped[..., n_first:]
             carried = tangent + tangents[..., n_first:]
         else:
             outputs, carried = mapped, tangents
         norms.append(_squared_norm(carried))
-        self._saved = x, batch, layers, carried, tangents.shape[1] == 1
+        self._saved = x, batch, shape, layers, carried, tangents.shape[1] == 1
         bias = self._biases[-1]
         if self._has_thresholds:
             bias = -ordered_thresholds(bias)
-        return outputs + bias, torch.stack(norms)
+        return (outputs + bias)[:, :n_outputs], torch.stack(norms)
 
     def backward(self, grad_outputs, grad_norms):
         """Return gradients of the parameters and inputs of the last forward pass.
@@ -111,8 +121,9 @@ class Streams:
         grad_mapped : Tensor of shape (groups, batch, per group * (n_1 + n_outputs))
             Gradients of the rows times ``A``.
         """
-        x, batch, layers, carried, shared = self._saved
-        n_tangents = carried.shape[2]
+        x, batch, shape, layers, carried, shared = self._saved
+        n_penalised, n_tangents = shape
+        rest = batch - n_penalised
         grad_norms = 2.0 * grad_norms[..., None, None]
         grad_carried = grad_norms[-1] * carried
         grad_biases = [grad_outputs.sum(dim=1)]
@@ -120,6 +131,8 @@ class Streams:
             free = self._biases[-1].squeeze(1)
             grad_biases = [free_gradient(free, -grad_biases[0])]
             grad_outputs = grad_outputs.sum(dim=2, keepdim=True)
+        if rest:
+            grad_outputs = F.pad(grad_outputs, (0, 0, 0, n_penalised))
         grad_weights, grad_coefficients = [], []
         if layers:
             head = torch.cat([grad_outputs, grad_carried.flatten(1, 2)], dim=1)
@@ -128,7 +141,7 @@ class Streams:
             z, tangent, slope, curve, both, carried = layers[layer]
             grad_weights.append(torch.bmm(grad.mT, both))
             grad = torch.bmm(grad, self._weights[layer])
-            grad_value, grad_carried = _split(grad, batch, n_tangents)
+            grad_value, grad_carried = _split(grad, batch, shape)
             grad_slope = None
             if n_tangents:
                 grad_carried.addcmul_(grad_norms[layer], carried)
@@ -136,7 +149,9 @@ class Streams:
                 grad_slope = grad_carried * tangent
                 one = n_tangents == 1
                 grad_slope = grad_slope[:, :, 0] if one else grad_slope.sum(dim=2)
-                grad_carried *= slope.unsqueeze(2)
+                grad_carried *= slope[:, rest:].unsqueeze(2)
+                if rest:
+                    grad_slope = F.pad(grad_slope, (0, 0, rest, 0))
             if self._terms[layer] is not None:
                 grad_coefficients.append(
                     self._activations[layer].coefficient_grad(z, grad_value, grad_slope)
@@ -147,7 +162,7 @@ class Streams:
             grad_biases.append(grad_value.sum(dim=1))
         if layers:
             grad = torch.cat([grad, head], dim=2)
-            grad_mapped, grad_tangents = _split(grad, batch, n_tangents)
+            grad_mapped, grad_tangents = _split(grad, batch, shape)
         else:
             grad_mapped, grad_tangents = grad_outputs, grad_carried
         n_directions = x.shape[1] - batch
@@ -188,7 +203,7 @@ def _gathered(grad, n_directions):
     return padded.unflatten(1, (-1, n_directions)).sum(dim=1)
 
 
-def _split(both, batch, n_tangents):
-    """View values (members, batch, n) and tangents (members, batch, t, n) apart."""
+def _split(both, batch, shape):
+    """View values (members, batch, n) and tangents (members, *shape, n) apart."""
     members, _, n = both.shape
-    return both[:, :batch], both[:, batch:].view(members, batch, n_tangents, n)
+    return both[:, :batch], both[:, batch:].view(members, *shape, n)

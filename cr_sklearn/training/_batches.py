@@ -6,9 +6,14 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
+from cr_sklearn.training._between import LevelRows
+
 # Random tangents of a batch, dealt out to its rows: the penalty is their mean all the
 # same, and one for each row would cost as much as the rows themselves.
 N_PROBES = 16
+import os
+_BETWEEN = int(os.environ.get("BETWEEN", 4))
+N_MOVED = int(os.environ.get("MOVED", 1))
 # Positions and targets of so many rows are put in order at a time: in one go for small
 # tables, where calls cost more than rows, and in little memory for large ones.
 _ROWS_IN_ORDER = 2**17
@@ -19,15 +24,17 @@ class EncodedRows(NamedTuple):
 
     ``x`` (n, d) encoded inputs, as a tensor or as
     :class:`~cr_sklearn.training._encoded_rows.TableInputs`; ``y`` (n,) encoded targets,
-    ``weight`` (n,) sample weights of mean 1.
+    ``weight`` (n,) sample weights of mean 1, ``levels`` what each row has of columns of
+    few values, None where there are none or no penalty is wanted.
     """
 
     x: Any
     y: torch.Tensor
     weight: torch.Tensor
+    levels: LevelRows | None = None
 
     @classmethod
-    def from_arrays(cls, x, y, weight, *, template):
+    def from_arrays(cls, x, y, weight, *, template, levels=None):
         """Move arrays once, to the dtype and device of the tensor ``template``."""
         dtype, device = template.dtype, template.device
         if isinstance(x, np.ndarray):
@@ -36,15 +43,18 @@ class EncodedRows(NamedTuple):
             x,
             torch.as_tensor(y, device=device),
             torch.as_tensor(weight / weight.mean(), dtype=dtype, device=device),
+            levels,
         )
 
     def and_also(self, others):
         """Return these rows and others; only these where they are no tensor."""
         if not isinstance(self.x, torch.Tensor):
             return self
-        return EncodedRows(
-            *(torch.cat(both) for both in zip(self, others, strict=True))
-        )
+        levels = self.levels
+        if levels is not None:
+            levels = levels.and_also(others.levels)
+        pairs = zip(self[:3], others[:3], strict=True)
+        return EncodedRows(*(torch.cat(both) for both in pairs), levels)
 
 
 class Batch(NamedTuple):
@@ -52,13 +62,16 @@ class Batch(NamedTuple):
 
     ``x`` (groups, batch, d), with one group when all see the same rows; random tangents
     ``probes`` (groups, k, d), None unless the derivative stream is projected; ``y`` and
-    ``weight`` (members, batch).
+    ``weight`` (members, batch). ``between`` (groups, k, d) are the first k rows moved to
+    places between the values of columns that take a few, where the penalty is
+    evaluated instead; None where there are none.
     """
 
     x: torch.Tensor
     probes: torch.Tensor | None
     y: torch.Tensor
     weight: torch.Tensor
+    between: torch.Tensor | None = None
 
 
 def member_generators(seeds, purpose, first_epoch=0):
@@ -68,13 +81,13 @@ def member_generators(seeds, purpose, first_epoch=0):
     ----------
     seeds : sequence of int
         One per member.
-    purpose : {"init", "order", "probes"}
+    purpose : {"init", "order", "probes", "between"}
         Streams of different purposes never overlap, so that drawing more of one
         leaves the others as they are.
     first_epoch : int, default=0
         Epochs trained before, so that training that goes on does not repeat them.
     """
-    purposes = ("init", "order", "probes")
+    purposes = ("init", "order", "probes", "between")
     keys = [purposes.index(purpose), first_epoch]
     states = [
         np.random.SeedSequence([int(seed), *keys]).generate_state(1, np.uint64)[0]
@@ -139,6 +152,13 @@ class PackedBatches:
         self._probes = None
         if projected:
             self._probes = member_generators(groups.seeds, "probes", first_epoch)
+        self._moves = None
+        if projected and rows.levels is not None:
+            self._moves = member_generators(groups.seeds, "between", first_epoch)
+            self._is_number = torch.ones(
+                rows.x.shape[1], dtype=rows.weight.dtype, device=device
+            )
+            self._is_number[rows.levels.columns] = 0.0
 
     def __len__(self):
         return self._n_batches
@@ -163,11 +183,35 @@ class PackedBatches:
             tensors = (
                 tensor.split(sizes, dim=1) for tensor in self._in_order(part.long())
             )
-            tangents = [None] * len(some)
+            tangents = moves = [None] * len(some)
             if probes is not None:
                 tangents = probes.of(some).to(device, self.rows.weight.dtype)
-            for tangent, rows, *rest in zip(tangents, *tensors, strict=True):
-                yield Batch(self._take(rows), tangent, *rest)
+            if self._moves is not None:
+                tangents, moves = self._move(part.long(), sizes, tangents)
+            for tangent, move, rows, *rest in zip(
+                tangents, moves, *tensors, strict=True
+            ):
+                x, between = self._take(rows), None
+                if move is not None:
+                    between = x[:, : move.shape[1]].expand(len(tangent), -1, -1)
+                    between = between.scatter_add(2, move.column, move.change)
+                yield Batch(x, tangent, *rest, between)
+
+    @property
+    def _n_between(self):
+        return -(-(self.n_rows // self._n_batches) // _BETWEEN)
+
+    def _move(self, order, sizes, tangents):
+        """Move the first rows of each batch, and turn its tangents the same way."""
+        index = order if self._index is None else self._index.gather(1, order)
+        n, first = self._n_between, np.cumsum([0, *sizes[:-1]])
+        index = torch.cat([index[:, start : start + n] for start in first], dim=1)
+        moves = self.rows.levels.draw(index, self._moves, N_MOVED)
+        moves = moves.split(n)
+        tangents = tangents * self._is_number
+        for tangent, move in zip(tangents, moves, strict=True):
+            tangent.scatter_add_(2, move.column, move.direction)
+        return tangents, moves
 
     def _take(self, index):
         x = self.rows.x
@@ -178,7 +222,7 @@ class PackedBatches:
 
     def _in_order(self, order):
         """Put rows (groups, n), targets and weights (members, n) in order."""
-        _, y, weight = self.rows
+        _, y, weight, _ = self.rows
         index = order if self._index is None else self._index.gather(1, order)
         targets = y.index_select(0, index.flatten()).view_as(index)
         weights = weight.index_select(0, index.flatten()).view_as(index)
@@ -193,6 +237,8 @@ class PackedBatches:
 
     def _draw_probes(self):
         n_tangents = min(N_PROBES, self.n_rows // self._n_batches)
+        if self._moves is not None:
+            n_tangents = self._n_between
         return _Probes(self._probes, self._n_batches, n_tangents, self.rows.x.shape[1])
 
 

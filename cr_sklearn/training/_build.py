@@ -190,7 +190,11 @@ def _packs(estimator, head, rows, start, networks, seeds, n_rows):
             learning_rate_init=estimator.learning_rate_init * shape.learning_rate_init,
             dreg_strength=np.array([networks[m].dreg_strength for m in members]),
             dreg_stream=exact_or_projected(
-                options.dreg_stream, network, batch_size, n_rows
+                options.dreg_stream,
+                network,
+                batch_size,
+                n_rows,
+                len(start.encoder.switches_.column) > 0,
             ),
             weight_decay=options.weight_decay,
             tol=estimator.tol,

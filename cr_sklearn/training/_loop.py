@@ -258,12 +258,20 @@ class PackedNet(NeuralNet):
         if self.penalised and batch.probes is None:
             tangents = input_tangents(self.module_)
         with torch.no_grad():
-            outputs, norms = self.streams_.forward(batch.x, batch.probes, tangents)
+            outputs, norms = self.streams_.forward(
+                batch.x, batch.probes, tangents, batch.between
+            )
             losses, slopes = self.criterion_.value_and_slope(outputs, batch.y)
             # The objective is a weighted sum over rows, and over members, so that none
             # of them sees another's gradient.
             weight = batch.weight / batch.y.shape[1]
-            norm_weight = self.strengths_.unsqueeze(1) * weight
+            penalty_weight = batch.weight
+            if batch.between is not None:
+                n = norms.shape[2]
+                penalty_weight = batch.weight[:, :n] * (batch.y.shape[1] / n)
+            norm_weight = (
+                self.strengths_.unsqueeze(1) * penalty_weight / batch.y.shape[1]
+            )
             if norms.shape[2] == 1:
                 norm_weight = norm_weight.sum(dim=1, keepdim=True)
             gradients, grad_tangents, _ = self.streams_.backward(
@@ -277,13 +285,13 @@ class PackedNet(NeuralNet):
         loss = torch.linalg.vecdot(batch.weight, losses)
         if not self.penalised:
             return gradients, loss, torch.full_like(loss, math.nan)
-        penalty = norms.sum(dim=0).expand_as(losses)
-        return gradients, loss, torch.linalg.vecdot(batch.weight, penalty)
+        penalty = norms.sum(dim=0).expand_as(penalty_weight)
+        return gradients, loss, torch.linalg.vecdot(penalty_weight, penalty)
 
     def validation_losses(self):
         """Return the mean data loss of each member on the validation rows."""
         self._set_training(False)
-        x, y, weight = self.validation_rows
+        x, y, weight, _ = self.validation_rows
         everything = torch.arange(x.shape[0], device=weight.device)
         with torch.no_grad():
             outputs = torch.cat(

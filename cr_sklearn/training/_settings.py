@@ -71,7 +71,7 @@ def n_epochs(max_iter, n_rows):
     return max_iter
 
 
-def exact_or_projected(dreg_stream, network, batch_size, n_rows):
+def exact_or_projected(dreg_stream, network, batch_size, n_rows, switches=False):
     """Return how the penalty of a network is evaluated."""
     from cr_sklearn.nn._dreg import n_tangent_dims
 
@@ -80,7 +80,7 @@ def exact_or_projected(dreg_stream, network, batch_size, n_rows):
     n_tangents = network.members * batch_size * n_tangent_dims(network)
     # A linear network has the same Jacobian everywhere.
     is_exact = not network.activations or (
-        batch_size == n_rows and n_tangents <= _MAX_EXACT_TANGENTS
+        not switches and batch_size == n_rows and n_tangents <= _MAX_EXACT_TANGENTS
     )
     return "exact" if is_exact else "projected"
 
