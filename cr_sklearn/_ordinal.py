@@ -67,7 +67,7 @@ class ChainzRuleOrdinalRegressor(LabelledChainzRule):
         Degree of the polynomials, at least 1. Other activations ignore it.
     dreg_strength : "auto" or float, default="auto"
         Weight :math:`\lambda` of the penalty; 0 turns it off. "auto" trains networks of
-        four strengths from 0.0005 to 0.12, and linear ones of two, on every inner fold
+        four strengths from 0.0002 to 0.08, and linear ones of two, on every inner fold
         (``cv``), all side by side in one packed run, and weights these candidates by
         what they predict for the rows held out; see Notes. After 40 % of the epochs the
         two strengths that then predict best go on; networks of the others stay as they

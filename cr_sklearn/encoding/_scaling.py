@@ -19,10 +19,10 @@ _LEAST = 1e-300
 def center_and_scale(column, weight):
     """Return a robust centre and scale of a column, and whether it varies.
 
-    The median, and the interquartile range divided by 1.349; of a column of two values
-    their mean and distance, so that it is encoded as the indicator of one. Where the quartiles
+    The median, and the interquartile range divided by 1.349. Where the quartiles
     coincide, the standard deviation takes its place, of values whose distance from
-    the median is cut at 15 times that of a typical one that differs from it.
+    the median is cut at 15 times that of a typical one that differs from it. Of a
+    column of two values it is their mean and distance: the indicator of one, centred.
 
     Parameters
     ----------

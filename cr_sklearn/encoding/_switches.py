@@ -31,6 +31,10 @@ class Switches(NamedTuple):
     share: np.ndarray
     first: np.ndarray
 
+    @property
+    def n_switches(self):
+        return len(self.first) - 1
+
     @classmethod
     def of_columns(cls, columns):
         """Collect features.
@@ -60,7 +64,7 @@ class Switches(NamedTuple):
         """
         there = encoded[:, self.column] + indicator_mean[self.column]
         there = np.abs(there - self.value) < _NEAR
-        found = np.empty((len(encoded), len(self.first) - 1), dtype=np.int16)
+        found = np.empty((len(encoded), self.n_switches), dtype=np.int16)
         for feature, (start, stop) in enumerate(
             zip(self.first[:-1], self.first[1:], strict=True)
         ):

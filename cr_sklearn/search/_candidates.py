@@ -3,12 +3,12 @@
 from typing import NamedTuple
 
 # The range that data sets of 100 to 10,000 rows were seen to prefer.
-STRENGTHS = (0.0005, 0.003, 0.02, 0.12)
+STRENGTHS = (0.0002, 0.0015, 0.01, 0.08)
 # Of networks without hidden layers: where columns act one by one, a strength that rules
 # out interactions would weaken the columns themselves as well.
-LINEAR_STRENGTHS = (0.0005, 0.005)
+LINEAR_STRENGTHS = (0.0003, 0.003)
 # A linear network is a convex problem: fewer and longer steps do.
-_LINEAR_BATCHES, _LINEAR_STEP = 4, 2.0
+_LINEAR_BATCHES, _LINEAR_STEP = 4, 10.0
 
 
 class Candidate(NamedTuple):

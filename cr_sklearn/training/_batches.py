@@ -6,14 +6,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from cr_sklearn.training._between import LevelRows
+from cr_sklearn.training._between import SwitchRows
 
 # Random tangents of a batch, dealt out to its rows: the penalty is their mean all the
 # same, and one for each row would cost as much as the rows themselves.
 N_PROBES = 16
-import os
-_BETWEEN = int(os.environ.get("BETWEEN", 4))
-N_MOVED = int(os.environ.get("MOVED", 1))
+# Of the rows of a batch, those that go between the values of columns as well.
+_MOVED_SHARE = 0.25
 # Positions and targets of so many rows are put in order at a time: in one go for small
 # tables, where calls cost more than rows, and in little memory for large ones.
 _ROWS_IN_ORDER = 2**17
@@ -24,17 +23,17 @@ class EncodedRows(NamedTuple):
 
     ``x`` (n, d) encoded inputs, as a tensor or as
     :class:`~cr_sklearn.training._encoded_rows.TableInputs`; ``y`` (n,) encoded targets,
-    ``weight`` (n,) sample weights of mean 1, ``levels`` what each row has of columns of
-    few values, None where there are none or no penalty is wanted.
+    ``weight`` (n,) sample weights of mean 1; ``switches`` for columns of few values,
+    None where there are none.
     """
 
     x: Any
     y: torch.Tensor
     weight: torch.Tensor
-    levels: LevelRows | None = None
+    switches: SwitchRows | None = None
 
     @classmethod
-    def from_arrays(cls, x, y, weight, *, template, levels=None):
+    def from_arrays(cls, x, y, weight, *, template, switches=None):
         """Move arrays once, to the dtype and device of the tensor ``template``."""
         dtype, device = template.dtype, template.device
         if isinstance(x, np.ndarray):
@@ -43,18 +42,18 @@ class EncodedRows(NamedTuple):
             x,
             torch.as_tensor(y, device=device),
             torch.as_tensor(weight / weight.mean(), dtype=dtype, device=device),
-            levels,
+            switches,
         )
 
     def and_also(self, others):
         """Return these rows and others; only these where they are no tensor."""
         if not isinstance(self.x, torch.Tensor):
             return self
-        levels = self.levels
-        if levels is not None:
-            levels = levels.and_also(others.levels)
+        switches = self.switches
+        if switches is not None:
+            switches = switches.and_also(others.switches)
         pairs = zip(self[:3], others[:3], strict=True)
-        return EncodedRows(*(torch.cat(both) for both in pairs), levels)
+        return EncodedRows(*(torch.cat(both) for both in pairs), switches)
 
 
 class Batch(NamedTuple):
@@ -62,9 +61,9 @@ class Batch(NamedTuple):
 
     ``x`` (groups, batch, d), with one group when all see the same rows; random tangents
     ``probes`` (groups, k, d), None unless the derivative stream is projected; ``y`` and
-    ``weight`` (members, batch). ``between`` (groups, k, d) are the first k rows moved to
-    places between the values of columns that take a few, where the penalty is
-    evaluated instead; None where there are none.
+    ``weight`` (members, batch). ``between`` (groups, k, d) are the first k rows, moved
+    between the values of their switches: there the penalty is evaluated instead. None
+    where there are no switches.
     """
 
     x: torch.Tensor
@@ -152,13 +151,11 @@ class PackedBatches:
         self._probes = None
         if projected:
             self._probes = member_generators(groups.seeds, "probes", first_epoch)
-        self._moves = None
-        if projected and rows.levels is not None:
-            self._moves = member_generators(groups.seeds, "between", first_epoch)
-            self._is_number = torch.ones(
-                rows.x.shape[1], dtype=rows.weight.dtype, device=device
-            )
-            self._is_number[rows.levels.columns] = 0.0
+        self._between = None
+        if projected and rows.switches is not None:
+            self._between = member_generators(groups.seeds, "between", first_epoch)
+            self._is_numeric = rows.weight.new_ones(rows.x.shape[1])
+            self._is_numeric[rows.switches.column] = 0.0
 
     def __len__(self):
         return self._n_batches
@@ -186,32 +183,33 @@ class PackedBatches:
             tangents = moves = [None] * len(some)
             if probes is not None:
                 tangents = probes.of(some).to(device, self.rows.weight.dtype)
-            if self._moves is not None:
-                tangents, moves = self._move(part.long(), sizes, tangents)
+            if self._between is not None:
+                moves = self._draw_moves(part.long(), sizes, tangents)
             for tangent, move, rows, *rest in zip(
                 tangents, moves, *tensors, strict=True
             ):
                 x, between = self._take(rows), None
                 if move is not None:
-                    between = x[:, : move.shape[1]].expand(len(tangent), -1, -1)
-                    between = between.scatter_add(2, move.column, move.change)
+                    between = move.of(x[:, : self._n_moved])
                 yield Batch(x, tangent, *rest, between)
 
     @property
-    def _n_between(self):
-        return -(-(self.n_rows // self._n_batches) // _BETWEEN)
+    def _n_moved(self):
+        return math.ceil(_MOVED_SHARE * (self.n_rows // self._n_batches))
 
-    def _move(self, order, sizes, tangents):
-        """Move the first rows of each batch, and turn its tangents the same way."""
-        index = order if self._index is None else self._index.gather(1, order)
-        n, first = self._n_between, np.cumsum([0, *sizes[:-1]])
-        index = torch.cat([index[:, start : start + n] for start in first], dim=1)
-        moves = self.rows.levels.draw(index, self._moves, N_MOVED)
-        moves = moves.split(n)
-        tangents = tangents * self._is_number
+    def _draw_moves(self, order, sizes, tangents):
+        """Move the first rows of each batch, and turn their tangents in place."""
+        first = np.cumsum([0, *sizes[:-1]])
+        moved = [order[:, start : start + self._n_moved] for start in first]
+        index = torch.cat(moved, dim=1)
+        if self._index is not None:
+            index = self._index.gather(1, index)
+        moves = self.rows.switches.draw(index, self._between)
+        moves = list(moves.by_batch(self._n_moved))
+        tangents *= self._is_numeric
         for tangent, move in zip(tangents, moves, strict=True):
             tangent.scatter_add_(2, move.column, move.direction)
-        return tangents, moves
+        return moves
 
     def _take(self, index):
         x = self.rows.x
@@ -237,8 +235,8 @@ class PackedBatches:
 
     def _draw_probes(self):
         n_tangents = min(N_PROBES, self.n_rows // self._n_batches)
-        if self._moves is not None:
-            n_tangents = self._n_between
+        if self._between is not None:
+            n_tangents = self._n_moved
         return _Probes(self._probes, self._n_batches, n_tangents, self.rows.x.shape[1])
 
 

@@ -1,47 +1,68 @@
-"""Places between the values of columns that take a few, for the penalty."""
+"""Places between the values of columns that take a few: where the penalty is evaluated.
 
-import math
+A network that is penalised at the two values of a column alone can be flat at both and
+rise between them: the Jacobian then says nothing of what a switch does.
+"""
+
 from typing import NamedTuple
 
+import numpy as np
 import torch
 
 
 class Moves(NamedTuple):
     """Rows on their way to another level, and the directions in which they are moved.
 
+    Each has two entries for a row, of the level that it has and of the one it moves to.
+
     Attributes
     ----------
-    column : Tensor of int64 of shape (groups, n, 2 k)
-        Encoded columns of the level that a row has and of the one that it moves to.
-    change : Tensor of shape (groups, n, 2 k)
+    column : Tensor of int64 of shape (groups, n, 2)
+        Encoded columns.
+    change : Tensor of shape (groups, n, 2)
         What is added to them.
-    direction : Tensor of shape (groups, n, 2 k)
-        Random directions of the penalty in them.
+    direction : Tensor of shape (groups, n, 2)
+        The random tangent's entries there.
     """
 
     column: torch.Tensor
     change: torch.Tensor
     direction: torch.Tensor
 
-    @property
-    def shape(self):
-        return self.column.shape
+    def by_batch(self, n_rows):
+        """Yield the moves of each batch, of as many rows each."""
+        for parts in zip(*(part.split(n_rows, dim=1) for part in self), strict=True):
+            yield Moves(*parts)
 
-    def split(self, n_rows):
-        """Cut into parts of as many rows each."""
-        parts = (tensor.split(n_rows, dim=1) for tensor in self)
-        return [Moves(*part) for part in zip(*parts, strict=True)]
+    def of(self, x):
+        """Return rows (groups or 1, n, d) where they are moved to, (groups, n, d)."""
+        return x.expand(len(self.column), -1, -1).scatter_add(
+            2, self.column, self.change
+        )
 
 
-class LevelRows(NamedTuple):
-    """Levels that rows have, and where those are in the encoded row.
+class SwitchRows(NamedTuple):
+    r"""Levels that rows have of their switches, and their places in the encoded rows.
+
+    A row moves in one switch, drawn at random, a random share t of the way from its own
+    level a to another one b that is drawn evenly; the rest of it stays. Its tangent v
+    has no entries in other switches, and here independent ones whose squares make up
+    for the rows that move elsewhere, so that in the mean over rows
+
+    .. math:: E \lVert S v \rVert^2 = \sum_{numeric\, j} \lVert S_j(x) \rVert^2
+              + \sum_{levels\, c} \int_0^1
+              \lVert S_c(x + t (e_b - e_a)) \rVert^2 dt,
+
+    the second over rows that come from or go to level c. Of all ways through which f
+    can go from one value to another, this integral is smallest for the straight one,
+    whose slope is the switch.
 
     Attributes
     ----------
     levels : Tensor of int16 of shape (n, n_switches)
-        -1 for none.
+        From 0 for each switch; -1 for none.
     column, value, weight : Tensor of shape (n_levels,)
-        Encoded column, value and weight in the penalty.
+        Encoded column, value there, and square of the tangent's entry.
     first, count : Tensor of int64 of shape (n_switches,)
         Place of the first level of each switch, and their number.
     """
@@ -54,18 +75,24 @@ class LevelRows(NamedTuple):
     count: torch.Tensor
 
     @classmethod
-    def of(cls, switches, levels, template):
-        """Move arrays to the dtype and device of a tensor."""
-        device = template.device
-        first, count = switches.first[:-1], switches.first[1:] - switches.first[:-1]
-        others = (count - 1).repeat(count)
-        met = switches.share + (1.0 - switches.share) / others
-        numbers = {"dtype": template.dtype, "device": device}
+    def from_arrays(cls, switches, levels, template):
+        """Move arrays to the dtype and device of a tensor.
+
+        Parameters
+        ----------
+        switches : Switches
+        levels : ndarray of int16 of shape (n, n_switches)
+        template : Tensor
+        """
+        first, count = switches.first[:-1], np.diff(switches.first)
+        # Of the rows that move in the switch, those that meet the level.
+        met = switches.share + (1.0 - switches.share) / (count - 1).repeat(count)
+        device, dtype = template.device, template.dtype
         return cls(
             torch.as_tensor(levels, device=device),
             torch.as_tensor(switches.column, device=device),
-            torch.as_tensor(switches.value, **numbers),
-            torch.as_tensor(1.0 / met, **numbers),
+            torch.as_tensor(switches.value, dtype=dtype, device=device),
+            torch.as_tensor(len(first) / met, dtype=dtype, device=device),
             torch.as_tensor(first, device=device),
             torch.as_tensor(count, device=device),
         )
@@ -74,47 +101,39 @@ class LevelRows(NamedTuple):
         """Return these rows and others."""
         return self._replace(levels=torch.cat([self.levels, others.levels]))
 
-    @property
-    def columns(self):
-        """Encoded columns of all levels."""
-        return self.column.unique()
-
-    def draw(self, index, generators, n_moved):
-        """Move rows.
+    def draw(self, index, generators):
+        """Draw the moves of rows.
 
         Parameters
         ----------
         index : Tensor of int64 of shape (groups, n)
         generators : list of torch.Generator
-        n_moved : int
-            Switches of each row.
+            One for each group.
         """
-        n_switches = len(self.first)
-        k = min(n_moved, n_switches)
-        random = torch.stack(
-            [
-                torch.rand(index.shape[1], 1 + 4 * k, generator=generator)
-                for generator in generators
-            ]
-        ).to(index.device)
-        order = torch.randperm(n_switches, generator=generators[0]).to(index.device)
-        start = (random[..., :1] * n_switches).long().clamp_(max=n_switches - 1)
-        switch = order[(start + torch.arange(k, device=index.device)) % n_switches]
-        share, other = random[..., 1 : 1 + k], random[..., 1 + k : 1 + 2 * k]
-        sign = (random[..., 1 + 2 * k :] < 0.5).to(self.value.dtype) * 2 - 1
-        count, first = self.count[switch], self.first[switch]
-        own = self.levels[index.unsqueeze(2), switch].long()
-        is_any = own >= 0
+        random = [
+            torch.rand(index.shape[1], 5, generator=generator)
+            for generator in generators
+        ]
+        random = torch.stack(random, dim=1).to(self.value).transpose(0, 1)
+        switch, other, share, *signs = random.unbind(2)
+        switch = _integer(switch, len(self.first))
+        own = self.levels[index, switch].long()
+        # What has no level moves from where it is.
+        leaves = share * (own >= 0)
         own = own.clamp_(min=0)
-        step = 1 + (other * (count - 1)).long().clamp_(max=count - 2)
-        other = first + (own + step) % count
-        own = first + own
-        share = share.to(self.value.dtype)
-        level = torch.cat([own, other], dim=2)
-        value = self.value[level]
-        change = value * torch.cat([-share * is_any, share], dim=2)
+        count, first = self.count[switch], self.first[switch]
+        other = (own + 1 + _integer(other, count - 1)) % count
+        level = torch.stack([first + own, first + other], dim=2)
         column = self.column[level]
-        weight = (self.weight[level] * (n_switches / k)).sqrt_() * sign
-        # Of two levels in one column, one direction.
-        weight[..., k:].masked_fill_(column[..., :k] == column[..., k:], 0.0)
-        return Moves(column, change, weight)
+        change = self.value[level] * torch.stack([-leaves, share], dim=2)
+        direction = torch.stack(signs, dim=2).sub_(0.5).sign_()
+        direction *= self.weight[level].sqrt_()
+        # Two values of one column have one tangent.
+        direction[..., 1].masked_fill_(column[..., 0] == column[..., 1], 0.0)
+        return Moves(column, change, direction)
+
+
+def _integer(uniform, count):
+    """Turn random numbers in [0, 1) into integers below ``count``."""
+    # Rounding may give the count itself.
+    return torch.minimum((uniform * count).long(), torch.as_tensor(count - 1))

@@ -194,7 +194,7 @@ def _packs(estimator, head, rows, start, networks, seeds, n_rows):
                 network,
                 batch_size,
                 n_rows,
-                len(start.encoder.switches_.column) > 0,
+                has_switches=start.encoder.switches_.n_switches > 0,
             ),
             weight_decay=options.weight_decay,
             tol=estimator.tol,

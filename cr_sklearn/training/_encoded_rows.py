@@ -7,7 +7,7 @@ from cr_sklearn.encoding._columns import ArrayColumns
 from cr_sklearn.formulas import _torch as xp
 from cr_sklearn.formulas._encodings import FAR_OUT, Trapezoids, bound, ramp
 from cr_sklearn.training._batches import EncodedRows
-from cr_sklearn.training._between import LevelRows
+from cr_sklearn.training._between import SwitchRows
 
 # Rows that are encoded at a time.
 _ROWS_AT_ONCE = 2048
@@ -27,19 +27,21 @@ def encode_rows(encoder, rows, template, max_bytes):
         Encoded tables up to this size are kept.
     """
     n_rows = len(rows.target)
-    n_switches = len(encoder.switches_.first) - 1
-    levels = np.empty((n_rows, n_switches), dtype=np.int16)
     if n_rows * encoder.n_encoded_ * template.element_size() > max_bytes:
-        x = TableInputs(encoder, rows.columns, template, levels)
+        x = TableInputs(encoder, rows.columns, template)
+        levels = x.levels
     else:
+        levels = _no_levels(encoder, n_rows)
         x = torch.empty((n_rows, encoder.n_encoded_), dtype=template.dtype)
         for some, encoded in _encoded_batches(encoder, rows.columns):
             x[some] = torch.from_numpy(encoded)
             levels[some] = encoder.levels(encoded)
         x = x.to(template.device)
-    levels = LevelRows.of(encoder.switches_, levels, template) if n_switches else None
+    switches = None
+    if encoder.switches_.n_switches:
+        switches = SwitchRows.from_arrays(encoder.switches_, levels, template)
     return EncodedRows.from_arrays(
-        x, rows.target, rows.weight, template=template, levels=levels
+        x, rows.target, rows.weight, template=template, switches=switches
     )
 
 
@@ -56,11 +58,14 @@ class TableInputs:
     columns : FrameColumns or ArrayColumns
     template : Tensor
         Tensor with the dtype and device of the result.
-    levels : ndarray of shape (n_rows, n_switches)
-        Is filled with what :meth:`TabularEncoder.levels` finds.
+
+    Attributes
+    ----------
+    levels : ndarray of int16 of shape (n_rows, n_switches)
+        From :meth:`TabularEncoder.levels`.
     """
 
-    def __init__(self, encoder, columns, template, levels):
+    def __init__(self, encoder, columns, template):
         self.shape = (columns.n_rows, encoder.n_encoded_)
         self.dtype, self.device = template.dtype, template.device
         # The encoding is in float64, which MPS has not.
@@ -79,10 +84,11 @@ class TableInputs:
         # Of one byte each; 2 for none, which is encoded as zeros.
         mean = encoder.indicator_mean_
         indicators = torch.empty((columns.n_rows, len(mean)), dtype=torch.uint8)
-        if levels.shape[1]:
+        self.levels = _no_levels(encoder, columns.n_rows)
+        if self.levels.shape[1]:
             columns_of = slice(len(encoder.center_), encoder.n_standardised)
             for rows, encoded in _encoded_batches(encoder, columns):
-                levels[rows] = encoder.levels(encoded)
+                self.levels[rows] = encoder.levels(encoded)
                 values = np.rint(encoded[:, columns_of] + mean).astype(np.uint8)
                 values[encoded[:, columns_of] == 0.0] = 2
                 indicators[rows] = torch.from_numpy(values)
@@ -135,6 +141,10 @@ class TableInputs:
 
         self._slopes = Trapezoids(*map(spread, ramps.slopes_))
         self._ramp_mean = spread(ramps.mean_)
+
+
+def _no_levels(encoder, n_rows):
+    return np.full((n_rows, encoder.switches_.n_switches), -1, dtype=np.int16)
 
 
 def _numeric_tensor(columns, features):

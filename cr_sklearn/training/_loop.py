@@ -265,13 +265,14 @@ class PackedNet(NeuralNet):
             # The objective is a weighted sum over rows, and over members, so that none
             # of them sees another's gradient.
             weight = batch.weight / batch.y.shape[1]
-            penalty_weight = batch.weight
+            norm_weight = weight
             if batch.between is not None:
-                n = norms.shape[2]
-                penalty_weight = batch.weight[:, :n] * (batch.y.shape[1] / n)
-            norm_weight = (
-                self.strengths_.unsqueeze(1) * penalty_weight / batch.y.shape[1]
-            )
+                # Some of the rows, for all of them.
+                n_moved = batch.between.shape[1]
+                norm_weight = batch.weight[:, :n_moved] / n_moved
+            penalty = norms.sum(dim=0).expand_as(norm_weight)
+            penalty = batch.y.shape[1] * torch.linalg.vecdot(norm_weight, penalty)
+            norm_weight = self.strengths_.unsqueeze(1) * norm_weight
             if norms.shape[2] == 1:
                 norm_weight = norm_weight.sum(dim=1, keepdim=True)
             gradients, grad_tangents, _ = self.streams_.backward(
@@ -284,9 +285,8 @@ class PackedNet(NeuralNet):
             gradients[0] += torch.autograd.grad(through_tangents, inputs)[0]
         loss = torch.linalg.vecdot(batch.weight, losses)
         if not self.penalised:
-            return gradients, loss, torch.full_like(loss, math.nan)
-        penalty = norms.sum(dim=0).expand_as(penalty_weight)
-        return gradients, loss, torch.linalg.vecdot(penalty_weight, penalty)
+            penalty = torch.full_like(loss, math.nan)
+        return gradients, loss, penalty
 
     def validation_losses(self):
         """Return the mean data loss of each member on the validation rows."""

@@ -37,8 +37,10 @@ class TrainingOptions(NamedTuple):
     weight_decay : float, default=0
         Decoupled weight decay of AdamW, for weights only.
     dreg_stream : {"auto", "exact", "projected"}, default="auto"
-        How the penalty is evaluated. "auto" is exact if one batch holds all rows and
-        the networks carry at most 32,768 tangents in all.
+        How the penalty is evaluated. "exact" sees the rows as they are. "projected"
+        sees rows between the values of two-valued columns and categories where there
+        are any. "auto" is exact if there are none, one batch holds all rows and the
+        networks carry at most 32,768 tangents in all.
     linear_candidates : bool, default=True
         Whether ``dreg_strength="auto"`` has networks without hidden layers.
     halving : Halving
@@ -71,7 +73,7 @@ def n_epochs(max_iter, n_rows):
     return max_iter
 
 
-def exact_or_projected(dreg_stream, network, batch_size, n_rows, switches=False):
+def exact_or_projected(dreg_stream, network, batch_size, n_rows, has_switches):
     """Return how the penalty of a network is evaluated."""
     from cr_sklearn.nn._dreg import n_tangent_dims
 
@@ -80,7 +82,7 @@ def exact_or_projected(dreg_stream, network, batch_size, n_rows, switches=False)
     n_tangents = network.members * batch_size * n_tangent_dims(network)
     # A linear network has the same Jacobian everywhere.
     is_exact = not network.activations or (
-        not switches and batch_size == n_rows and n_tangents <= _MAX_EXACT_TANGENTS
+        batch_size == n_rows and n_tangents <= _MAX_EXACT_TANGENTS and not has_switches
     )
     return "exact" if is_exact else "projected"
 
