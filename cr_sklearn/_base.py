@@ -228,7 +228,7 @@ class BaseChainzRule(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
 
         def norms(encoded, standardised):
             _, sensitivity = outputs_and_sensitivity(
-                self._encoder, self._network, encoded, standardised
+                self._head, self._encoder, self._network, encoded, standardised
             )
             return (sensitivity,)
 
@@ -345,7 +345,7 @@ class BaseChainzRule(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
 
             def compute(encoded, standardised):
                 outputs, sensitivity = outputs_and_sensitivity(
-                    self._encoder, self._network, encoded, standardised
+                    self._head, self._encoder, self._network, encoded, standardised
                 )
                 return function(outputs), sensitivity
 

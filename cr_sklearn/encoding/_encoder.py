@@ -7,10 +7,10 @@ from cr_sklearn.encoding._categorical_features import categorical_mask, declared
 from cr_sklearn.encoding._kinds import warn_of_doubtful_levels
 from cr_sklearn.encoding._levels import LevelCodes, in_order, kept_levels, level_limit
 from cr_sklearn.encoding._ramps import SmoothRamps
-from cr_sklearn.encoding._scaling import center_and_scale, two_values
+from cr_sklearn.encoding._scaling import center_and_scale, deviation, two_values
 from cr_sklearn.encoding._switches import Switches
 from cr_sklearn.formulas import _numpy as xp
-from cr_sklearn.formulas._encodings import FAR_OUT, bound, bound_slope
+from cr_sklearn.formulas._encodings import FAR_OUT, bound, bound_slope, by_level
 
 
 class TabularEncoder(BaseEstimator):
@@ -46,6 +46,10 @@ class TabularEncoder(BaseEstimator):
         Source column of each of the first encoded columns, the bounded values.
     center_, scale_ : ndarray of shape (n_numeric,)
         Centres and scales of these columns, in the user's units.
+    deviation_ : ndarray of shape (n_numeric,)
+        Their standard deviations, winsorised at 1 % and 99 %, in units of the scales.
+    two_valued_ : ndarray of int
+        Positions of those among them that take two values: the first of the switches.
     missing_features_ : ndarray of int
         Source column of each missing indicator, the next encoded columns.
     categories_ : dict of int to ndarray
@@ -58,6 +62,8 @@ class TabularEncoder(BaseEstimator):
         Whether the column has an indicator for missing values.
     indicator_mean_ : ndarray
         Training means of all indicators.
+    indicator_share_, indicator_member_ : ndarray
+        By which their derivatives can be compared, see :func:`by_level`.
     ramps_ : SmoothRamps
     switches_ : Switches
         Two-valued columns, missing indicators and categories.
@@ -87,13 +93,9 @@ class TabularEncoder(BaseEstimator):
         weights = self._fit_numeric(columns, weight)
         weights += self._fit_categories(columns, weight)
         self.indicator_mean_ = np.concatenate([np.empty(0), *weights]) / weight.sum()
+        self._fit_deviations(columns, weight)
         self.ramps_ = SmoothRamps(self.n_bins).fit(
-            (
-                self._standardise(columns.numeric([feature])[:, 0], position)
-                for position, feature in enumerate(self.numeric_features_)
-            ),
-            len(self.numeric_features_),
-            weight,
+            self._standardised(columns), len(self.numeric_features_), weight
         )
         self.switches_ = Switches.of_columns(list(self._switches()))
         n_encoded = self.n_standardised + len(self.ramps_.source_)
@@ -187,6 +189,30 @@ class TabularEncoder(BaseEstimator):
         tangents[:, self.ramps_.source_, ramps] = self.ramps_.slope(standardised)
         return tangents
 
+    def deviation_jacobian(self, jacobian):
+        """Carry a Jacobian to inputs of unit variance, in which they can be compared.
+
+        Parameters
+        ----------
+        jacobian : ndarray of shape (n, n_outputs, n_standardised)
+            From :meth:`standardised_jacobian`.
+
+        Returns
+        -------
+        ndarray of shape (n, n_outputs, n_standardised)
+            Numeric columns per standard deviation, and what :func:`by_level` gives for
+            missing indicators and categories.
+        """
+        n_numeric = len(self.numeric_features_)
+        result = np.empty_like(jacobian)
+        np.multiply(
+            jacobian[..., :n_numeric], self.deviation_, out=result[..., :n_numeric]
+        )
+        result[..., n_numeric:] = by_level(
+            jacobian[..., n_numeric:], self.indicator_share_, self.indicator_member_
+        )
+        return result
+
     def user_jacobian(self, jacobian, standardised):
         """Carry a Jacobian back to the user's columns, in their units.
 
@@ -228,7 +254,7 @@ class TabularEncoder(BaseEstimator):
 
     def _switches(self):
         """Yield encoded columns, values and shares of the levels of each switch."""
-        for position, ends in self._two_valued.items():
+        for position, ends in zip(self.two_valued_, self._ends, strict=True):
             values = (ends - self.center_[position]) / self.scale_[position]
             share = -values[0]  # the mean is at 0, and the distance is 1
             shares = np.array([1.0 - share, share])
@@ -268,7 +294,7 @@ class TabularEncoder(BaseEstimator):
         """
         self._declared_numeric = np.flatnonzero(~self.is_categorical_)
         used, center, scale = [], [], []
-        self._two_valued = {}
+        two_valued, ends = [], []
         sometimes_missing, weights = [], []
         for position, feature in enumerate(self._declared_numeric):
             column = columns.numeric([feature])[:, 0]
@@ -286,9 +312,10 @@ class TabularEncoder(BaseEstimator):
                     "or set fill values to NaN, which is treated as missing."
                 )
             if varies:
-                ends = np.array([np.nanmin(column), np.nanmax(column)])
-                if two_values(column, *ends):
-                    self._two_valued[len(used)] = ends
+                low, high = np.nanmin(column), np.nanmax(column)
+                if two_values(column, low, high):
+                    two_valued.append(len(used))
+                    ends.append([low, high])
                 used.append(position)
                 center.append(middle)
                 scale.append(spread)
@@ -298,7 +325,29 @@ class TabularEncoder(BaseEstimator):
         self.numeric_features_ = self._declared_numeric[self._used]
         self.missing_features_ = self._declared_numeric[self._sometimes_missing]
         self.center_, self.scale_ = np.array(center), np.array(scale)
+        self.two_valued_ = np.array(two_valued, dtype=int)
+        self._ends = np.array(ends).reshape(-1, 2)
         return weights
+
+    def _standardised(self, columns):
+        """Yield one numeric column after the other, in little memory."""
+        for position, feature in enumerate(self.numeric_features_):
+            yield self._standardise(columns.numeric([feature])[:, 0], position)
+
+    def _fit_deviations(self, columns, weight):
+        self.deviation_ = np.array(
+            [deviation(column, weight) for column in self._standardised(columns)]
+        )
+        n_missing, share = len(self.missing_features_), self.indicator_mean_
+        # A missing indicator has a variance of p (1 - p) by itself.
+        missing = share[:n_missing]
+        self.indicator_share_ = np.append(missing * (1.0 - missing), share[n_missing:])
+        self.indicator_member_ = np.zeros((len(share), len(self.categories_)))
+        start = n_missing
+        for position, feature in enumerate(self.categories_):
+            stop = start + self._n_indicators(feature)
+            self.indicator_member_[start:stop, position] = 1.0
+            start = stop
 
     def _fit_categories(self, columns, weight):
         """Learn the categories; return the weight of each indicator, by column."""

@@ -4,6 +4,8 @@ import numpy as np
 
 from cr_sklearn.encoding._quantiles import weighted_quantile
 
+# Beyond these quantiles values count as at them in a standard deviation.
+_TAILS = 0.01, 0.99
 # Quartiles of a Gaussian of unit variance are so far apart.
 _QUARTILES = 1.349
 # Values that differ from the centre count as at most so many times their median
@@ -47,6 +49,29 @@ def center_and_scale(column, weight):
         scale = _deviation(column, center, weight)
     # The largest value may be a sentinel, beside which all others are rounding errors.
     return center, scale, scale > max(_ROUNDING * np.abs(quartiles).max(), _LEAST)
+
+
+def deviation(v, weight):
+    """Return the standard deviation of standardised values, winsorised.
+
+    Beside a spike the scale of :func:`center_and_scale` may be that of the spike alone,
+    in which the other values are far out. Values beyond the quantiles of 1 % and 99 %
+    count as at them; where the quartiles coincide, those beyond 15.
+
+    Parameters
+    ----------
+    v : ndarray of shape (n,)
+        NaN where missing; not constant.
+    weight : ndarray of shape (n,)
+        Positive.
+    """
+    levels = (_TAILS[0], 0.25, 0.75, _TAILS[1])
+    low, lower, upper, high = weighted_quantile(v[:, None], levels, weight)[:, 0]
+    if lower == upper:
+        low, high = -_FAR, _FAR
+    present = ~np.isnan(v)
+    v, weight = np.clip(v[present], low, high), weight[present] / weight[present].sum()
+    return np.sqrt(weight @ (v - weight @ v) ** 2)
 
 
 def two_values(column, low, high):

@@ -11,6 +11,7 @@ from cr_sklearn.formulas._encodings import (
     FAR_OUT,
     bound,
     bound_slope,
+    by_level,
     ramp,
     ramp_slope,
 )
@@ -164,6 +165,29 @@ def standardised_jacobian(encoder, jacobian, encoding):
     if n_inputs > n_numeric:
         indicators = jacobian[..., n_numeric:n_inputs]
     return numeric, indicators
+
+
+def deviation_jacobian(encoder, numeric, indicators):
+    """Write down :meth:`TabularEncoder.deviation_jacobian`.
+
+    Parameters
+    ----------
+    encoder : TabularEncoder
+    numeric, indicators : GraphArray or None
+        From :func:`standardised_jacobian`.
+
+    Returns
+    -------
+    list of GraphArray
+        The parts of it that there are.
+    """
+    parts = []
+    if numeric is not None:
+        parts.append(numeric * encoder.deviation_)
+    if indicators is not None:
+        share, member = encoder.indicator_share_, encoder.indicator_member_
+        parts.append(by_level(indicators, share, member))
+    return parts
 
 
 def user_jacobian(encoder, jacobian, numeric, missing):

@@ -11,6 +11,7 @@ from cr_sklearn.export._arrays import GraphArray
 from cr_sklearn.export._encoding import (
     ColumnInputs,
     MatrixInput,
+    deviation_jacobian,
     encode,
     holds_strings,
     standardised_jacobian,
@@ -94,9 +95,10 @@ def _write_down(estimator, head, columns, sensitivity, jacobian):
     by_encoded = walk_back(network, encoding.encoded, slopes)
     numeric, indicators = standardised_jacobian(encoder, by_encoded, encoding)
     if sensitivity:
-        # A table of constants has neither: its one encoded column moves nothing.
-        parts = [part for part in (numeric, indicators) if part is not None]
-        squares = [xp.sum_(part * part, (1, 2)) for part in parts or [by_encoded * 0.0]]
+        # A table of constants has none: its one encoded column moves nothing.
+        parts = deviation_jacobian(encoder, numeric, indicators) or [by_encoded * 0.0]
+        parts = [head.contrast(xp, part) for part in parts]
+        squares = [xp.sum_(part * part, (1, 2)) for part in parts]
         yield "sensitivity", xp.sqrt(sum(squares[1:], start=squares[0])), []
     if jacobian:
         in_units = user_jacobian(encoder, by_encoded, numeric, encoding.missing)

@@ -4,7 +4,7 @@ import numpy as np
 from scipy.special import expit, ndtr
 from scipy.special import softmax as softmax
 
-argmax, rint, where = np.argmax, np.rint, np.where
+argmax, expand_dims, rint, where = np.argmax, np.expand_dims, np.rint, np.where
 exp, expm1, log, tanh = np.exp, np.expm1, np.log, np.tanh
 maximum, minimum, multiply = np.maximum, np.minimum, np.multiply
 sigmoid, normal_cdf = expit, ndtr

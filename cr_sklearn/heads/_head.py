@@ -1,8 +1,27 @@
 """The contract between an estimator and its kind of target."""
 
 from abc import ABC, abstractmethod
+from typing import Any, NamedTuple
 
 import numpy as np
+
+
+class Response(NamedTuple):
+    """A function of the outputs that can be measured.
+
+    Attributes
+    ----------
+    values : callable
+        ``outputs -> (n, k)``.
+    jacobian : callable
+        ``(outputs, jacobian) -> (n, k, d)``.
+    contrast : callable
+        See :meth:`Head.contrast`.
+    """
+
+    values: Any
+    jacobian: Any
+    contrast: Any
 
 
 class Head(ABC):
@@ -130,16 +149,33 @@ class Head(ABC):
         """Return the part of the outputs that :attr:`response_method` returns."""
         return outputs
 
+    def contrast(self, xp, by_output):
+        """Bring changes of the outputs to where their norm is one change of a latent.
+
+        By it a norm means the same whatever the number of outputs.
+
+        Parameters
+        ----------
+        xp : module
+            Array namespace.
+        by_output : array of shape (n, n_outputs, ...)
+            Such as the Jacobian of the outputs.
+        """
+        return by_output
+
     @property
     def responses(self):
         """Responses that can be measured, by the estimator's method.
 
         Returns
         -------
-        dict of str to (callable, callable)
-            ``outputs -> (n, k)``, and ``(outputs, jacobian) -> (n, k, d)``.
+        dict of str to Response
         """
-        return {self.response_method: (self.latent, lambda outputs, jacobian: jacobian)}
+        return {
+            self.response_method: Response(
+                self.latent, lambda outputs, jacobian: jacobian, self.contrast
+            )
+        }
 
     def response_name(self, response_method):
         """Return what a response is called in a figure."""

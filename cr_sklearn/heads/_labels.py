@@ -11,7 +11,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from cr_sklearn._rows import refuse_overflow
 from cr_sklearn.encoding._kinds import kind_of
 from cr_sklearn.formulas import _numpy as numpy_namespace
-from cr_sklearn.heads._head import Head
+from cr_sklearn.heads._head import Head, Response
 from cr_sklearn.heads._targets import comparable, read_target
 
 # Classes of fewer rows get their share of the probabilities by a shift of the outputs.
@@ -192,11 +192,13 @@ class LabelHead(Head):
             return by_class[:, 1:] if by_class.shape[1] == 2 else by_class
 
         return super().responses | {
-            "predict_proba": (
+            "predict_proba": Response(
                 lambda outputs: reported(self.predict_proba(outputs)),
                 lambda outputs, jacobian: reported(
                     self.probability_jacobian(outputs, jacobian)
                 ),
+                # What one probability gains others lose: twice the square.
+                lambda xp, by_class: by_class / np.sqrt(min(by_class.shape[1], 2)),
             )
         }
 

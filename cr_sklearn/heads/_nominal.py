@@ -20,6 +20,20 @@ class NominalHead(LabelHead):
 
         return CrossEntropy()
 
+    def contrast(self, xp, by_output):
+        r"""Compare logits with each other: what they have in common changes nothing.
+
+        .. math:: \sqrt{2} \Big( g_k - \frac{1}{K} \sum_l g_l \Big), \qquad
+                  \lVert \cdot \rVert^2
+                  = \frac{2}{K} \sum_{k < l} \lVert g_k - g_l \rVert^2
+
+        Of two classes it is the change of the one difference of logits.
+        """
+        if self._is_binary:
+            return by_output
+        mean = xp.expand_dims(xp.sum_(by_output, 1), 1) / float(len(self.labels))
+        return np.sqrt(2.0) * (by_output - mean)
+
     def shift(self, outputs, weight, shares):
         weight, shares = weight / weight.sum(), shares / shares.sum()
         is_binary = outputs.shape[1] == 1

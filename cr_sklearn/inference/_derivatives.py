@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from cr_sklearn.formulas import _numpy as xp
+
 # Values that are encoded at a time (4 MB): memory beside the result is bounded.
 _VALUES_AT_ONCE = 2**19
 
@@ -28,9 +30,10 @@ def outputs_and_jacobian(encoder, network, encoded, standardised):
     return outputs, encoder.standardised_jacobian(jacobian, standardised)
 
 
-def outputs_and_sensitivity(encoder, network, encoded, standardised):
-    """Return outputs, and the Frobenius norm of their Jacobian for each row."""
+def outputs_and_sensitivity(head, encoder, network, encoded, standardised):
+    """Return outputs, and the norm of their Jacobian per standard deviation, by row."""
     outputs, jacobian = outputs_and_jacobian(encoder, network, encoded, standardised)
+    jacobian = head.contrast(xp, encoder.deviation_jacobian(jacobian))
     return outputs, np.sqrt(np.einsum("nki,nki->n", jacobian, jacobian))
 
 

@@ -6,10 +6,10 @@ import numpy as np
 from sklearn.utils import Bunch, check_scalar
 
 from cr_sklearn.encoding._columns import read_columns
-from cr_sklearn.encoding._levels import LevelCodes
 from cr_sklearn.formulas import _numpy as xp
 from cr_sklearn.formulas._encodings import bound_slope
 from cr_sklearn.inference._derivatives import outputs_and_jacobian
+from cr_sklearn.inspection._level_changes import Levels, TwoValued
 from cr_sklearn.inspection._preprocessing import Preprocessing
 
 
@@ -24,17 +24,21 @@ def input_sensitivity(
 ):
     r"""Measure the exact sensitivity of every prediction to every column.
 
-    For a numeric column :math:`j` it is the norm over the outputs :math:`f_k` of their
-    derivatives, in two units:
+    For a numeric column :math:`j` it is the norm of the derivatives of the outputs
+    :math:`f`, in two units:
 
-    .. math:: s_{ij} = \sqrt{\textstyle\sum_k
-              \big(\partial f_k(x_i) / \partial x_{ij}\big)^2}, \qquad
+    .. math:: s_{ij} = \lVert \partial f(x_i) / \partial x_{ij} \rVert, \qquad
               \tilde s_{ij} = \sigma_j s_{ij}
 
-    with :math:`\sigma_j` the robust standard deviation by which the estimator scales
-    the column. A categorical column has no derivative and is switched instead, with the
-    rest of the row as it is. Of the levels c, with frequencies :math:`p_c` among the
-    rows of ``reference``, and :math:`f(x_i; c)` the outputs with the column set to c,
+    with :math:`\sigma_j` the standard deviation of the column in training, of which
+    values beyond the quantiles of 1 % and 99 % count as at them. The norm is that of
+    :meth:`~cr_sklearn.ChainzRuleClassifier.sensitivity`, the same for two classes and
+    more.
+
+    A categorical column has no derivative and is switched instead, with the rest of the
+    row as it is; a numeric column of two values in training is switched as well. Of the
+    levels c, with frequencies :math:`p_c` among the rows of ``reference``, and
+    :math:`f(x_i; c)` the outputs with the column set to c,
 
     .. math:: s_{ij} = \frac{\sum_{c \ne x_{ij}} p_c \lVert f(x_i; c) - f(x_i) \rVert}
               {\sum_{c \ne x_{ij}} p_c}, \qquad
@@ -82,7 +86,7 @@ def input_sensitivity(
         per_unit : ndarray of shape (n_samples, n_features)
             :math:`s_{ij}`, in outputs per unit of the column, or per switch. NaN where
             there is nothing to measure: a numeric value that is missing (or imputed by
-            the pipeline), a categorical column without another level.
+            the pipeline), a switched column without another level.
         per_deviation : ndarray of shape (n_samples, n_features)
             :math:`\tilde s_{ij}`, in outputs per standard deviation. Columns can be
             compared by it. NaN where a numeric value is missing.
@@ -92,11 +96,11 @@ def input_sensitivity(
             The derivatives with their signs, per unit. NaN for categorical columns.
         feature_names : ndarray of shape (n_features,)
             Names, or "x0", "x1", ... of an array.
-        is_categorical : ndarray of bool of shape (n_features,)
-            Whether the column was switched.
+        is_switched : ndarray of bool of shape (n_features,)
+            Whether the column was switched: it is categorical or takes two values.
         scale : ndarray of shape (n_features,)
             :math:`\sigma_j`; 0 for columns that were constant in training or that the
-            estimator is not given, NaN for categorical ones.
+            estimator is not given, NaN for switched ones.
         missing : ndarray of shape (n_features,)
             Fraction of the rows in which a numeric column has no value of its own.
         squashed : ndarray of shape (n_features,)
@@ -150,9 +154,10 @@ def input_sensitivity(
                 f"reference must have the columns of X, {columns.feature_names}, got "
                 f"{table.feature_names}."
             )
-    response, response_jacobian = _response(final, response_method)
-    outputs, jacobian, squashed = _derivatives(
-        before, response, response_jacobian, squash_slope
+    response = _response(final, response_method)
+    pairs = TwoValued(final._encoder, before.origin)
+    outputs, jacobian, squashed, *switched = _derivatives(
+        before, response, pairs, squash_slope
     )
     is_categorical = before.is_encoded.copy()
     categories = before.origin.source[final._encoder.is_categorical_]
@@ -160,20 +165,26 @@ def input_sensitivity(
     jacobian[:, :, is_categorical] = np.nan
     squashed[:, is_categorical] = False
     scale = _user_scale(before.origin, final._encoder, columns.n_features)
-    scale[is_categorical] = np.nan
-    per_unit = np.linalg.norm(jacobian, axis=1)
+    per_unit = np.linalg.norm(response.contrast(xp, jacobian), axis=1)
     missing = np.where(is_categorical, 0.0, np.isnan(per_unit).mean(axis=0))
     per_deviation = per_unit * scale
-    levels = _Levels(table, max_levels)
+    for measured, by_pair in zip((per_unit, per_deviation), switched, strict=True):
+        absent = np.isnan(per_unit[:, pairs.source])
+        measured[:, pairs.source] = np.where(absent, np.nan, by_pair)
+    levels = Levels(table, max_levels)
     for feature in np.flatnonzero(is_categorical).tolist():
         per_unit[:, feature], per_deviation[:, feature] = levels.switch(
             columns,
             feature,
             outputs,
             lambda X: final._from_outputs(
-                before.transform(X), response, warn_of_unseen=False
+                before.transform(X), response.values, warn_of_unseen=False
             ),
+            response.contrast,
         )
+    is_switched = is_categorical.copy()
+    is_switched[pairs.source] = True
+    scale[is_switched] = np.nan
     return Bunch(
         per_unit=per_unit,
         per_deviation=per_deviation,
@@ -181,7 +192,7 @@ def input_sensitivity(
         per_deviation_mean=_mean_of_present(per_deviation),
         jacobian=jacobian,
         feature_names=np.array(columns.feature_names, dtype=object),
-        is_categorical=is_categorical,
+        is_switched=is_switched,
         scale=scale,
         missing=missing,
         squashed=squashed.mean(axis=0),
@@ -190,7 +201,7 @@ def input_sensitivity(
 
 
 def _response(estimator, response_method):
-    """Return functions of outputs, and of outputs and their Jacobian."""
+    """Return the response of an estimator that a method gives."""
     head = estimator._head
     name = head.response_method if response_method == "auto" else response_method
     if name not in head.responses:
@@ -201,22 +212,29 @@ def _response(estimator, response_method):
     return head.responses[name]
 
 
-def _derivatives(before, response, response_jacobian, squash_slope):
-    """Compute outputs, their Jacobian in the user's columns, and what is squashed."""
+def _derivatives(before, response, pairs, squash_slope):
+    """Compute responses, their Jacobian in the user's columns, what is squashed, and
+    what two-valued columns do.
+    """
     estimator, origin = before.estimator, before.origin
-    encoder = estimator._encoder
+    encoder, network = estimator._encoder, estimator._network
+
+    def values(encoded):
+        return response.contrast(xp, response.values(network.outputs(encoded)))
 
     def compute(encoded, standardised):
         outputs, jacobian = outputs_and_jacobian(
-            encoder, estimator._network, encoded, standardised
+            encoder, network, encoded, standardised
         )
         jacobian = encoder.user_jacobian(
-            response_jacobian(outputs, jacobian), standardised
+            response.jacobian(outputs, jacobian), standardised
         )
         squashed = bound_slope(xp, standardised) < squash_slope
-        return response(outputs), jacobian, squashed
+        here = response.values(outputs)
+        switched = pairs.switch(encoded, response.contrast(xp, here), values)
+        return here, jacobian, squashed, *switched
 
-    outputs, by_encoded, squashed_numeric = estimator._by_batch(
+    outputs, by_encoded, squashed_numeric, *switched = estimator._by_batch(
         before.table, compute, with_jacobian=True
     )
     squashed_encoded = origin.cut_off.copy()
@@ -229,74 +247,18 @@ def _derivatives(before, response, response_jacobian, squash_slope):
         jacobian[:, :, source] += by_encoded[:, :, position] * slope[:, None]
         squashed[:, source] |= squashed_encoded[:, position]
     np.copyto(jacobian, np.nan, where=before.imputed[:, None])
-    return outputs, jacobian, squashed
+    return outputs, jacobian, squashed, *switched
 
 
 def _user_scale(origin, encoder, n_features):
-    """Return robust standard deviations of the user's columns; 0 for unused ones."""
+    """Return standard deviations of the user's columns; 0 for unused ones."""
     scale = np.zeros(n_features)
-    for position, unit in zip(encoder.numeric_features_, encoder.scale_, strict=True):
+    units = encoder.deviation_ * encoder.scale_
+    for position, unit in zip(encoder.numeric_features_, units, strict=True):
         source = origin.source[position]
         if source >= 0 and scale[source] == 0.0:
             scale[source] = unit / abs(origin.slope[position])
     return scale
-
-
-class _Levels:
-    """Levels of categorical columns, with their frequencies in a table."""
-
-    def __init__(self, table, max_levels):
-        self._table = table
-        self._max_levels = max_levels
-
-    def switch(self, columns, feature, outputs, response):
-        """Measure what the levels of a column do to the outputs.
-
-        Parameters
-        ----------
-        columns : FrameColumns or ArrayColumns
-            The rows.
-        feature : int
-        outputs : ndarray of shape (n, n_outputs)
-            For the rows as they are.
-        response : callable
-            ``table -> outputs``.
-
-        Returns
-        -------
-        change : ndarray of shape (n,)
-            Mean norm of the change to another level; NaN where there is none.
-        deviation : ndarray of shape (n,)
-            Standard deviation over the levels.
-        """
-        levels, codes = self._table.factorize(feature)
-        codes, rows, counts = np.unique(codes, return_index=True, return_counts=True)
-        frequent = np.argsort(-counts, kind="stable")[: self._max_levels]
-        row_levels, row_codes = columns.factorize(feature)
-        present = LevelCodes(levels, columns.label(feature)).of(row_levels)
-        present = [*(-2 if code is None else code for code in present), -1]
-        present = np.array(present)[row_codes]
-        change, others = np.zeros(len(outputs)), np.zeros(len(outputs))
-        mean, square = np.zeros(outputs.shape), np.zeros(len(outputs))
-        for code, row, share in zip(
-            codes[frequent],
-            rows[frequent],
-            counts[frequent] / counts[frequent].sum(),
-            strict=True,
-        ):
-            difference = response(columns.with_value(feature, self._table, row))
-            difference = difference - outputs
-            squares = np.einsum("nk,nk->n", difference, difference)
-            mean += share * difference
-            square += share * squares
-            is_other = present != code
-            change += share * is_other * np.sqrt(squares)
-            others += share * is_other
-        change = np.divide(
-            change, others, out=np.full(len(outputs), np.nan), where=others > 0
-        )
-        variance = square - np.einsum("nk,nk->n", mean, mean)
-        return change, np.sqrt(np.maximum(variance, 0.0))
 
 
 def _mean_of_present(values):

@@ -209,7 +209,9 @@ class Fit:
         encoder = self.start.encoder
         encoded, standardised = encoder.transform(self.rows.columns.take(positions))
         return [
-            outputs_and_sensitivity(encoder, one.function(), encoded, standardised)[1]
+            outputs_and_sensitivity(
+                self.head, encoder, one.function(), encoded, standardised
+            )[1]
             for one in networks
         ]
 

@@ -71,6 +71,7 @@ def test_scale_falls_back_to_the_standard_deviation():
     """Mostly zero columns have coinciding quartiles but do carry information."""
     x = np.zeros((100, 1))
     x[:10] = 5.0
+    x[0] = 4.0
     encoder, encoded, _ = encode(x)
     assert encoder.scale_[0] == pytest.approx(np.std(x))
     assert np.ptp(encoded) > 1

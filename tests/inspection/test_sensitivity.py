@@ -75,6 +75,18 @@ def central_differences(predict, X, column, step):
     return (moved(step) - moved(-step)) / (2.0 * step)
 
 
+def norms(changes, of_probabilities=False):
+    """The definition: of logits by their pairs, of probabilities with half the square.
+
+    Changes are (n, k).
+    """
+    k = changes.shape[1]
+    if k > 1 and not of_probabilities:
+        pairs = changes[:, :, None] - changes[:, None]
+        return np.sqrt((pairs**2).sum(axis=(1, 2)) / k)
+    return np.sqrt((changes**2).sum(axis=1) / min(k, 2))
+
+
 def assert_is_derivative(result, predict, X, columns):
     """Jacobian and norms are those of the predictions, in the units of X."""
     for position, column in enumerate(X.columns):
@@ -86,9 +98,11 @@ def assert_is_derivative(result, predict, X, columns):
         np.testing.assert_allclose(
             result.jacobian[:, :, position], expected, rtol=1e-4, atol=1e-5 * scale
         )
-        norms = np.linalg.norm(expected, axis=1)
         np.testing.assert_allclose(
-            result.per_unit[:, position], norms, rtol=1e-4, atol=1e-5 * scale
+            result.per_unit[:, position],
+            norms(expected, predict.__name__ == "predict_proba"),
+            rtol=1e-4,
+            atol=1e-5 * scale,
         )
         np.testing.assert_allclose(
             result.per_deviation[:, position],
@@ -106,7 +120,7 @@ def test_logits_and_probabilities_of_several_classes_by_user_units(table, smooth
     assert_is_derivative(result, smooth.decision_function, X, NUMERIC)
     result = input_sensitivity(smooth, X, response_method="predict_proba")
     assert_is_derivative(result, smooth.predict_proba, X, NUMERIC)
-    assert result.is_categorical.tolist() == [False, False, True, True]
+    assert result.is_switched.tolist() == [False, False, True, True]
     assert np.isnan(result.scale[2:]).all()
 
 
@@ -148,13 +162,14 @@ def test_categories_are_switched_with_the_frequencies_of_the_reference(table, sm
         for level, share in shares.items():
             switched = smooth.decision_function(rows.assign(**{column: level}))
             other = (rows[column] != level).to_numpy() * share
-            change += other * np.linalg.norm(switched - here, axis=1)
+            change += other * norms(switched - here)
             others += other
             outputs.append(switched)
         outputs = np.array(outputs)
         shares = shares.to_numpy()[:, None, None]
         centred = outputs - (shares * outputs).sum(axis=0)
-        deviation = np.sqrt((shares * centred**2).sum(axis=(0, 2)))
+        square = np.array([norms(one) ** 2 for one in centred])
+        deviation = np.sqrt((shares[:, 0] * square).sum(axis=0))
         assert change.min() > 0
         np.testing.assert_allclose(result.per_unit[:, position], change / others)
         np.testing.assert_allclose(
@@ -315,11 +330,11 @@ def test_encoded_columns_are_switched_in_the_table_of_the_user(table, encoder):
     pipeline = mixed_pipeline(encoder).fit(X, y)
     result = input_sensitivity(pipeline, X)
     assert_is_derivative(result, pipeline.decision_function, X, NUMERIC)
-    assert result.is_categorical.tolist() == [False, False, True, True]
+    assert result.is_switched.tolist() == [False, False, True, True]
     here = pipeline.decision_function(X)
     other = X["owner"].map({"no": "yes", "yes": "no"})
     switched = pipeline.decision_function(X.assign(owner=other))
-    expected = np.linalg.norm(switched - here, axis=1)
+    expected = norms(switched - here)
     np.testing.assert_allclose(result.per_unit[:, 3], expected, atol=1e-12)
 
 
@@ -383,7 +398,7 @@ def test_categories_handed_on_to_the_estimator_stay_categories(table):
     ).set_output(transform="pandas")
     pipeline = make_pipeline(scaled, ChainzRuleClassifier(n_bins=0, **SMALL)).fit(X, y)
     result = input_sensitivity(pipeline, X)
-    assert result.is_categorical.tolist() == [False, False, True, True]
+    assert result.is_switched.tolist() == [False, False, True, True]
     assert_is_derivative(result, pipeline.decision_function, X, NUMERIC)
 
 

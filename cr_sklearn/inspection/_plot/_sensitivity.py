@@ -128,14 +128,14 @@ class SensitivityDisplay:
 
     def _draw_bars(self, ax, shown):
         result = self.result
-        kinds = result.is_categorical[shown]
+        kinds = result.is_switched[shown]
         means = np.nan_to_num(result.per_deviation_mean[shown])
         places = np.arange(len(shown))
-        for is_category, colour, label in (
+        for is_switched, colour, label in (
             (False, BLUE, "numeric column: exact derivative"),
-            (True, GREY, "category: switched through its levels"),
+            (True, GREY, "category or two values: switched"),
         ):
-            of_kind = kinds == is_category
+            of_kind = kinds == is_switched
             if of_kind.any():
                 ax.barh(places[of_kind], means[of_kind], color=colour, label=label)
         for place, feature in enumerate(shown):
@@ -162,7 +162,8 @@ class SensitivityDisplay:
         kinds = np.full(values.shape, 3)
         if result.jacobian.shape[1] == 1:
             kinds = np.where(result.jacobian[rows][:, 0, shown] < 0, 1, 0)
-        kinds[:, result.is_categorical[shown]] = 2
+        is_category = np.isnan(result.jacobian[..., shown]).all(axis=(0, 1))
+        kinds[:, result.is_switched[shown] & is_category] = 2
         heights = np.arange(len(shown)) + np.column_stack(
             [_swarm_offsets(column) for column in values.T]
         )
