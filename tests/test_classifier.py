@@ -130,7 +130,8 @@ def test_jacobian_on_integers_is_the_slope_to_the_left_and_to_the_right():
     y = X[:, 0] + (X[:, 1] > 5) + rng.normal(size=300) > 2
     model = small().fit(X, y)
     ends = np.array([[0.0], [1.0]]) * np.ptp(X, axis=0) + X.min(axis=0)
-    X = np.vstack([X, ends, ends + [[-1.0], [1.0]], ends + [[-1e6], [1e6]]])
+    out = np.array([[-1.0], [1.0]])
+    X = np.vstack([X, ends, ends + out, ends + 1e6 * out])
     jacobian, here = model.jacobian(X)[:, 0], model.decision_function(X)
     for column in range(3):
         largest = np.abs(jacobian[:, column]).max()

@@ -28,6 +28,7 @@ from sklearn.preprocessing import (
 from benchmarks import suite
 from benchmarks.data import data_folder, load_pima
 from cr_sklearn import ChainzRuleClassifier, ChainzRuleOrdinalRegressor
+from cr_sklearn.formulas import _numpy
 from cr_sklearn.inspection import (
     SensitivityRecorder,
     input_sensitivity,
@@ -175,6 +176,87 @@ def test_categories_are_switched_with_the_frequencies_of_the_reference(table, sm
         np.testing.assert_allclose(
             result.per_deviation[:, position], deviation, rtol=1e-6
         )
+
+
+@pytest.fixture(scope="module")
+def flagged():
+    """A model of a number and a column of two values, and its rows."""
+    rng = np.random.default_rng(0)
+    X = np.column_stack([rng.normal(size=300), np.where(rng.random(300) < 0.3, 9, 5)])
+    y = np.digitize(X[:, 0] + (X[:, 1] == 9), [0.0, 1.0])
+    return ChainzRuleClassifier(**SMALL).fit(X, y), X
+
+
+def test_columns_of_two_values_are_switched(flagged):
+    """Between them there are no rows; one row is enough, since training knows both."""
+    model, X = flagged
+    result = input_sensitivity(model, X)
+    assert result.is_switched.tolist() == [False, True]
+    low, high = (
+        model.decision_function(np.c_[X[:, 0], X[:, 1] * 0 + v]) for v in (5, 9)
+    )
+    change = norms(high - low)
+    np.testing.assert_allclose(result.per_unit[:, 1], change, rtol=1e-6)
+    share = (X[:, 1] == 9).mean()
+    deviation = np.sqrt(share * (1.0 - share)) * change
+    np.testing.assert_allclose(result.per_deviation[:, 1], deviation, rtol=1e-6)
+    alone = input_sensitivity(model, X[:1])
+    np.testing.assert_allclose(alone.per_unit, result.per_unit[:1])
+    assert not np.isnan(result.jacobian).any()
+
+
+def test_other_values_of_a_column_of_two(flagged):
+    """A third value switches to both; a missing one has nothing to switch from."""
+    model, X = flagged
+    X = X[:3].copy()
+    X[:, 1] = [5.0, 6.0, np.nan]
+    result = input_sensitivity(model, X)
+    assert np.isnan(result.per_unit[2, 1]) and np.isnan(result.per_deviation[2, 1])
+    at = [model.decision_function(np.c_[X[:, 0], np.full(3, v)]) for v in (5, 6, 9)]
+    share = (flagged[1][:, 1] == 9).mean()
+    expected = (1 - share) * norms(at[0] - at[1]) + share * norms(at[2] - at[1])
+    assert result.per_unit[1, 1] == pytest.approx(expected[1])
+
+
+def test_a_column_with_a_spike_can_be_compared():
+    """By the quartiles alone its deviation was that of the spike, and nothing it did."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(600, 2))
+    spike = rng.random(600) < 0.7
+    X[spike, 0] = 1e-4 * rng.choice([-1.0, 1.0], spike.sum())
+    y = 3.0 * X[:, 0] + 0.5 * X[:, 1] + rng.logistic(size=600) > 0
+    result = input_sensitivity(ChainzRuleClassifier(**SMALL).fit(X, y), X)
+    assert result.scale[0] == pytest.approx(X[:, 0].std(), rel=0.1)
+
+
+def test_a_flag_leans_as_the_same_flag_of_categories():
+    """One column of zeros and ones, or two indicators: the same standard deviation."""
+    rng = np.random.default_rng(0)
+    flag = (rng.random(400) < 0.3).astype(float)
+    y = (rng.random(400) < 0.2 + 0.5 * flag).astype(int)
+    X = pd.DataFrame({"flag": flag})
+    kinds = [X, X.astype("category")]
+    models = [
+        ChainzRuleClassifier(hidden_layer_sizes=()).fit(kind, y) for kind in kinds
+    ]
+    for model, kind in zip(models, kinds, strict=True):
+        switch = np.ptp(model.decision_function(kind))
+        expected = np.sqrt(flag.mean() * (1.0 - flag.mean())) * switch
+        np.testing.assert_allclose(model.sensitivity(kind), expected, rtol=0.1)
+
+
+def test_sensitivity_compares_logits_with_each_other(table):
+    """What they have in common changes no prediction; of two it is the one slope."""
+    X, y = table
+    X = X[["income", "ratio"]]
+    model = ChainzRuleClassifier(**SMALL).fit(X, y)
+    by_column = input_sensitivity(model, X).per_deviation
+    np.testing.assert_allclose(model.sensitivity(X), np.linalg.norm(by_column, axis=1))
+    head, gradient = model._head, np.random.default_rng(0).normal(size=(5, 1, 4))
+    three = gradient * [[[-0.5], [0.5], [0.0]]] + np.ones((5, 1, 4))
+    three[:, 2] = three[:, :2].mean(axis=1)
+    length = np.linalg.norm(head.contrast(_numpy, three), axis=1)
+    np.testing.assert_allclose(length, np.abs(gradient[:, 0]))
 
 
 def test_one_row_takes_its_levels_from_the_reference(table, smooth):
