@@ -21,6 +21,7 @@ with extra_packages():
     from benchmarks.variants import (
         AllToTheEnd,
         Annealed,
+        AtTheRows,
         ChoosingEarly,
         Hermite,
         OneStrength,
@@ -74,6 +75,7 @@ CHANGES = {
     "two strengths after 20 %": ChoosingEarly,
     "strength annealed": Annealed,
     "penalty on the output alone": OutputPenalty,
+    "penalty at the rows alone": AtTheRows,
     "Hermite basis": Hermite,
     "weight decay 0.02": WithDecay,
 }

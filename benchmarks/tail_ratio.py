@@ -79,7 +79,7 @@ def gradient_norms(model, X, codes=None):
     -------
     dict of ndarray of shape (n,)
         Of the logits, the probabilities and, with ``codes``, of the cross-entropy, in
-        units of the robust standard deviations of the columns.
+        units of the standard deviations of the columns.
     """
     proba, logit = model.predict_proba(X, return_sensitivity=True)
     jacobian = np.nan_to_num(model.jacobian(X) * _scales(model))
@@ -243,10 +243,10 @@ def _far_apart(numeric):
 
 
 def _scales(model):
-    """Units of the columns: robust standard deviations; 0 where there are none."""
+    """Standard deviations of the columns; 0 where there are none."""
     encoder = model._encoder
     scales = np.zeros(model.n_features_in_)
-    scales[encoder.numeric_features_] = encoder.scale_
+    scales[encoder.numeric_features_] = encoder.scale_ * encoder.deviation_
     return scales
 
 

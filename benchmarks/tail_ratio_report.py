@@ -29,7 +29,7 @@ with a reference of as many rows, as `cr_sklearn.monitoring.SensitivityMonitor` 
 is no confidence of single predictions.
 
 This library's tau, in `tail_ratio` and everywhere else, is that of the logit gradient
-(of the latent, for ordered classes), in logits per robust standard deviation.
+(of the latent, for ordered classes), in logits per standard deviation.
 """
 
 

@@ -132,6 +132,12 @@ class OneStrength(Variant):
         return self
 
 
+class AtTheRows(Variant):
+    """The penalty sees two-valued columns and categories at their values alone."""
+
+    _options = TrainingOptions(between=False)
+
+
 class WithoutLinear(Variant):
     """Networks with hidden layers are the only candidates."""
 

@@ -178,6 +178,8 @@ class BaseChainzRule(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
         """Return the exact Jacobian of the outputs with respect to the columns.
 
         The outputs are those of ``decision_function``; of an ordinal model the latent.
+        They are differentiable everywhere, at the values of integer columns too: the
+        slopes to the left and to the right are the same.
 
         Parameters
         ----------
@@ -206,10 +208,29 @@ class BaseChainzRule(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
     def sensitivity(self, X):
         r"""Measure how strongly each prediction leans on its inputs.
 
-        The Frobenius norm :math:`\lVert \partial f(x) / \partial x \rVert_F` of the
-        Jacobian of the outputs (logits) with respect to the standardised inputs:
-        numeric columns in units of their robust standard deviation, and the
-        indicators of categories and missing values in their own.
+        The norm of the Jacobian of the outputs f, per standard deviation of each
+        column. With one output (two classes, or ordered ones) it is
+
+        .. math:: s(x)^2 = \sum_{numeric\ j} \sigma_j^2
+                  \Big( \frac{\partial f}{\partial x_j} \Big)^2
+                  + \sum_{categorical\ j} \sum_c p_c \Big( g_c
+                  - \sum_d p_d\, g_d \Big)^2,
+
+        where :math:`\sigma_j` is the standard deviation of the column in training, of
+        which values beyond the quantiles of 1 % and 99 % count as at them, g the
+        derivatives by the indicators of the levels, and p the shares of these: the
+        second part is the variance of a linear f over the levels, as the first is over
+        the values. Whether a value is missing counts as a column of zeros and ones.
+
+        What K > 2 logits have in common changes no prediction. Theirs is the same
+        norm of their differences,
+
+        .. math:: s(x)^2 = \frac{2}{K} \sum_{k < l} s_{kl}(x)^2,
+
+        with :math:`s_{kl}` the norm for :math:`f_k - f_l`: a third class that never
+        occurs changes nothing.
+
+        NOTE[DIFF] The paper has numeric inputs alone and does not say in which units.
 
         Parameters
         ----------
@@ -239,11 +260,12 @@ class BaseChainzRule(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
         r"""Return the tail ratio of the sensitivities of a batch.
 
         .. math:: \tau = \mathrm{quantile}_{0.99}(s) / \mathrm{mean}(s), \qquad
-                  s_i = \lVert \partial f(x_i) / \partial x \rVert_F
+                  s_i = s(x_i)
+
+        of :meth:`sensitivity`.
 
         Source: arXiv 2605.24340. NOTE[DIFF] The paper does not say which gradient is
-        meant; here it is that of the logits, as in :meth:`sensitivity`. For logistic
-        regression it is exactly 1.
+        meant; here it is that of the logits. For logistic regression it is exactly 1.
 
         Parameters
         ----------

@@ -22,7 +22,8 @@ class ChainzRuleClassifier(LabelledChainzRule):
 
     Source: arXiv 2605.24340 and 2605.15463. Where they are silent or we depart from
     them, the code says ``NOTE[DIFF]``; here: the linear skip connection, the ensemble,
-    the bounded inputs, and the training schedule (AdamW, one cosine to zero).
+    the bounded inputs, the penalty between the values of two-valued and categorical
+    columns, and the training schedule (AdamW, one cosine to zero).
 
     Parameters
     ----------
@@ -166,6 +167,11 @@ class ChainzRuleClassifier(LabelledChainzRule):
     .. math:: \min_{a \ge 0} \; \frac{1}{\sum_i w_i} \sum_i w_i\,
               \ell\big(y_i, \textstyle\sum_s a_s f_s(x_i)\big)
               + c \big(\textstyle\sum_s a_s - 1\big)^2, \qquad c = 0.003
+
+    NOTE[DIFF] In columns of two values, missing indicators and categories the Jacobian
+    is not penalised at the rows, but on the way from their value to another one, with
+    the rest of the row as it is. At the values alone networks evade the penalty: they
+    are flat there and rise between, so that no derivative says what a switch does.
 
     NOTE[DIFF] The papers tune one strength by hand. To judge a strength before the end,
     its logits are first scaled as suits them best: strong penalties are modest for

@@ -25,7 +25,8 @@ class Streams:
     many. Values (``batch`` rows) and tangents (``batch * t``) lie in one tensor, so
     that a layer is one matrix product for both; views of parameters are made once.
 
-    Source: arXiv 2605.24340, dual-stream forward pass.
+    Source: arXiv 2605.24340, dual-stream forward pass. NOTE[DIFF] The tangents may have
+    rows of their own, ``between``, where the penalty is evaluated instead.
 
     Parameters
     ----------

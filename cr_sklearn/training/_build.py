@@ -98,6 +98,8 @@ def build(
         max_bytes=estimator._options.max_encoded_bytes,
     )
     encoded = encode(rows)
+    if not estimator._options.between:
+        encoded = encoded._replace(switches=None)
     if start.again:
         encoded = encoded.and_also(encode(start.again))
     if validation_rows is not None:
@@ -194,7 +196,7 @@ def _packs(estimator, head, rows, start, networks, seeds, n_rows):
                 network,
                 batch_size,
                 n_rows,
-                has_switches=start.encoder.switches_.n_switches > 0,
+                has_switches=options.between and start.encoder.switches_.n_switches > 0,
             ),
             weight_decay=options.weight_decay,
             tol=estimator.tol,

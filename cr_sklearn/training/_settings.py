@@ -37,10 +37,12 @@ class TrainingOptions(NamedTuple):
     weight_decay : float, default=0
         Decoupled weight decay of AdamW, for weights only.
     dreg_stream : {"auto", "exact", "projected"}, default="auto"
-        How the penalty is evaluated. "exact" sees the rows as they are. "projected"
-        sees rows between the values of two-valued columns and categories where there
-        are any. "auto" is exact if there are none, one batch holds all rows and the
-        networks carry at most 32,768 tangents in all.
+        How the penalty is evaluated. "auto" is exact if one batch holds all rows, the
+        networks carry at most 32,768 tangents in all, and no column has values to go
+        between.
+    between : bool, default=True
+        Whether the projected penalty is evaluated between the values of two-valued
+        columns and categories; else at the rows.
     linear_candidates : bool, default=True
         Whether ``dreg_strength="auto"`` has networks without hidden layers.
     halving : Halving
@@ -52,6 +54,7 @@ class TrainingOptions(NamedTuple):
 
     weight_decay: float = 0.0
     dreg_stream: str = "auto"
+    between: bool = True
     linear_candidates: bool = True
     halving: Halving = Halving()
     max_encoded_bytes: int = 2**26

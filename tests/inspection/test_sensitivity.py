@@ -219,7 +219,7 @@ def test_other_values_of_a_column_of_two(flagged):
 
 
 def test_a_column_with_a_spike_can_be_compared():
-    """By the quartiles alone its deviation was that of the spike, and nothing it did."""
+    """By the quartiles alone its deviation was that of the spike."""
     rng = np.random.default_rng(0)
     X = rng.normal(size=(600, 2))
     spike = rng.random(600) < 0.7
