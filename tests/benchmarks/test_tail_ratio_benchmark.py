@@ -16,7 +16,7 @@ def test_gradients_are_those_of_finite_differences(n_classes):
     X, y = X[y < n_classes], y[y < n_classes]
     model = ChainzRuleClassifier(max_iter=5, n_bins=0, random_state=0).fit(X, y)
     rows, codes = X.iloc[::20], y.iloc[::20].to_numpy()
-    step = 1e-5 * model._encoder.scale_
+    step = 1e-5 * model._encoder.scale_ * model._encoder.deviation_
 
     def of(X):
         proba = model.predict_proba(X)
