@@ -246,7 +246,9 @@ def _scales(model):
     """Standard deviations of the columns; 0 where there are none."""
     encoder = model._encoder
     scales = np.zeros(model.n_features_in_)
-    scales[encoder.numeric_features_] = encoder.scale_ * encoder.deviation_
+    scales[encoder.numeric_features_] = (
+        encoder.scale_ * encoder.deviation_[: len(encoder.scale_)]
+    )
     return scales
 
 

@@ -20,14 +20,14 @@ class TabularEncoder(BaseEstimator):
     (divided by 1.349, so that a Gaussian gets unit variance; by a standard deviation
     without far values if the quartiles coincide), or at the mean and by the distance if
     there are two values; missing values are replaced by the centre, and all bounded by
-    :func:`bound`. A column with missing values in training adds
-    an indicator. Categorical columns become one indicator per category, and one more
-    for missing values if training has any. Of more than 256 categories the rarer ones
-    share an indicator, that of unseen ones as well; where there is none, an unseen
-    category counts as missing. Indicators are centred at their training mean: what has
-    no indicator is encoded as zeros, the average row. Columns that are constant in
+    :func:`bound`. A column with missing values in training adds an indicator.
+    Categorical columns become one indicator per category, and one more for missing
+    values if training has any. Of more than 256 categories the rarer ones share an
+    indicator, that of unseen ones as well; where there is none, an unseen category
+    counts as missing. Indicators are centred at their training mean: what has no
+    indicator is encoded as zeros, the average row. Columns that are constant in
     training are left out. Last come the ramps of :class:`SmoothRamps`, of the
-    standardised values before the bound.
+    standardised values before the bound. All of it is differentiable everywhere.
 
     Parameters
     ----------
@@ -46,8 +46,9 @@ class TabularEncoder(BaseEstimator):
         Source column of each of the first encoded columns, the bounded values.
     center_, scale_ : ndarray of shape (n_numeric,)
         Centres and scales of these columns, in the user's units.
-    deviation_ : ndarray of shape (n_numeric,)
-        Their standard deviations, winsorised at 1 % and 99 %, in units of the scales.
+    deviation_ : ndarray of shape (n_numeric + n_missing,)
+        Their standard deviations, winsorised at 1 % and 99 %, in units of the scales;
+        then those of the missing indicators.
     two_valued_ : ndarray of int
         Positions of those among them that take two values: the first of the switches.
     missing_features_ : ndarray of int
@@ -62,8 +63,10 @@ class TabularEncoder(BaseEstimator):
         Whether the column has an indicator for missing values.
     indicator_mean_ : ndarray
         Training means of all indicators.
-    indicator_share_, indicator_member_ : ndarray
-        By which their derivatives can be compared, see :func:`by_level`.
+    level_share_ : ndarray of shape (n_levels,)
+        Those of the categories: shares of the training rows.
+    level_first_ : ndarray of int of shape (n_categorical + 1,)
+        Where the levels of each such column begin among them, and their number.
     ramps_ : SmoothRamps
     switches_ : Switches
         Two-valued columns, missing indicators and categories.
@@ -203,14 +206,15 @@ class TabularEncoder(BaseEstimator):
             Numeric columns per standard deviation, and what :func:`by_level` gives for
             missing indicators and categories.
         """
-        n_numeric = len(self.numeric_features_)
+        start = len(self.deviation_)
         result = np.empty_like(jacobian)
-        np.multiply(
-            jacobian[..., :n_numeric], self.deviation_, out=result[..., :n_numeric]
-        )
-        result[..., n_numeric:] = by_level(
-            jacobian[..., n_numeric:], self.indicator_share_, self.indicator_member_
-        )
+        np.multiply(jacobian[..., :start], self.deviation_, out=result[..., :start])
+        if self.categories_:
+            share, first = self.level_share_, self.level_first_
+            levels = jacobian[..., start:]
+            mean = np.add.reduceat(levels * share, first[:-1], axis=-1)
+            mean = np.repeat(mean, np.diff(first), axis=-1)
+            result[..., start:] = by_level(levels, mean, share)
         return result
 
     def user_jacobian(self, jacobian, standardised):
@@ -335,19 +339,12 @@ class TabularEncoder(BaseEstimator):
             yield self._standardise(columns.numeric([feature])[:, 0], position)
 
     def _fit_deviations(self, columns, weight):
-        self.deviation_ = np.array(
-            [deviation(column, weight) for column in self._standardised(columns)]
+        numeric = [deviation(column, weight) for column in self._standardised(columns)]
+        missing, self.level_share_ = np.split(
+            self.indicator_mean_, [len(self.missing_features_)]
         )
-        n_missing, share = len(self.missing_features_), self.indicator_mean_
-        # A missing indicator has a variance of p (1 - p) by itself.
-        missing = share[:n_missing]
-        self.indicator_share_ = np.append(missing * (1.0 - missing), share[n_missing:])
-        self.indicator_member_ = np.zeros((len(share), len(self.categories_)))
-        start = n_missing
-        for position, feature in enumerate(self.categories_):
-            stop = start + self._n_indicators(feature)
-            self.indicator_member_[start:stop, position] = 1.0
-            start = stop
+        self.deviation_ = np.append(numeric, np.sqrt(missing * (1.0 - missing)))
+        self.level_first_ = np.cumsum([0, *map(self._n_indicators, self.categories_)])
 
     def _fit_categories(self, columns, weight):
         """Learn the categories; return the weight of each indicator, by column."""

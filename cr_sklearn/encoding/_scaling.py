@@ -39,7 +39,7 @@ def center_and_scale(column, weight):
         share = weight @ is_high / (weight @ ~np.isnan(column))
         scale = high - low
         varies = scale > max(_ROUNDING * max(abs(low), abs(high)), _LEAST)
-        return low + share * scale, scale, varies
+        return (1.0 - share) * low + share * high, scale, varies
     quartiles = weighted_quantile(column[:, None], (0.25, 0.5, 0.75), weight)[:, 0]
     lower, center, upper = quartiles
     scale = (upper - lower) / _QUARTILES

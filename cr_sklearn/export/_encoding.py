@@ -181,12 +181,21 @@ def deviation_jacobian(encoder, numeric, indicators):
     list of GraphArray
         The parts of it that there are.
     """
-    parts = []
-    if numeric is not None:
-        parts.append(numeric * encoder.deviation_)
-    if indicators is not None:
-        share, member = encoder.indicator_share_, encoder.indicator_member_
-        parts.append(by_level(indicators, share, member))
+    parts, n_numeric = [], len(encoder.numeric_features_)
+    n_missing, n_levels = len(encoder.missing_features_), len(encoder.level_share_)
+    if n_numeric:
+        parts.append(numeric * encoder.deviation_[:n_numeric])
+    if n_missing:
+        parts.append(indicators[..., :n_missing] * encoder.deviation_[n_numeric:])
+    if n_levels:
+        levels = indicators[..., n_missing : n_missing + n_levels]
+        column = np.arange(len(encoder.categories_))
+        column = column.repeat(np.diff(encoder.level_first_))
+        mean = (levels * encoder.level_share_) @ np.eye(len(encoder.categories_))[
+            column
+        ]
+        mean = xp.take(mean, column, axis=2)
+        parts.append(by_level(levels, mean, encoder.level_share_))
     return parts
 
 

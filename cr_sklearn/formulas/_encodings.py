@@ -45,32 +45,28 @@ def bound_slope(xp, v):
     return 1.0 / (spread * spread * spread)
 
 
-def by_level(derivatives, share, member):
+def by_level(derivatives, mean, share):
     r"""Return derivatives by indicators of categories, in standard deviations.
 
     .. math:: \sqrt{p_c} \Big( g_c - \sum_{d} p_d\, g_d \Big)
 
-    with the sum over the levels of the same column: their squares add up to the
-    variance, over the levels, of a function with these slopes.
+    Their squares add up to the variance, over the levels of a column, of a function
+    with these slopes.
 
     Parameters
     ----------
-    derivatives : array of shape (..., n_indicators)
+    derivatives, mean : array of shape (..., n_indicators)
+        The derivatives g, and their means over the levels of the same column.
     share : ndarray of shape (n_indicators,)
         Shares p of the levels.
-    member : ndarray of shape (n_indicators, n_columns)
-        1 where an indicator is a level of a column, 0 elsewhere; an indicator of no
-        column has no mean.
 
     Examples
     --------
     >>> import numpy as np
-    >>> share, member = np.array([0.5, 0.5]), np.ones((2, 1))
-    >>> by_level(np.array([[3.0, 1.0]]), share, member).round(3).tolist()
-    [[0.707, -0.707]]
+    >>> by_level(np.array([3.0, 1.0]), 2.0, np.array([0.5, 0.5])).round(3).tolist()
+    [0.707, -0.707]
     """
-    mean = (derivatives * share) @ member
-    return (derivatives - mean @ member.T) * np.sqrt(share)
+    return (derivatives - mean) * np.sqrt(share)
 
 
 class Trapezoids(NamedTuple):

@@ -253,7 +253,8 @@ def _derivatives(before, response, pairs, squash_slope):
 def _user_scale(origin, encoder, n_features):
     """Return standard deviations of the user's columns; 0 for unused ones."""
     scale = np.zeros(n_features)
-    units = encoder.deviation_ * encoder.scale_
+    n_numeric = len(encoder.scale_)
+    units = encoder.deviation_[:n_numeric] * encoder.scale_
     for position, unit in zip(encoder.numeric_features_, units, strict=True):
         source = origin.source[position]
         if source >= 0 and scale[source] == 0.0:

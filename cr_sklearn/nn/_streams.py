@@ -66,8 +66,8 @@ class Streams:
         norms : Tensor of shape (n_layers + 1, members, batch or 1)
             ``||S^l V||_F^2``, the output's last; with ``between`` of its m rows.
         """
-        n_outputs, n_first = x.shape[1], self._n_first
-        n_penalised = n_outputs
+        n_rows, n_first = x.shape[1], self._n_first
+        n_penalised = n_rows
         if between is not None:
             n_penalised = between.shape[1]
             x = torch.cat([x.expand(len(between), -1, -1), between], dim=1)
@@ -104,7 +104,7 @@ class Streams:
         bias = self._biases[-1]
         if self._has_thresholds:
             bias = -ordered_thresholds(bias)
-        return (outputs + bias)[:, :n_outputs], torch.stack(norms)
+        return (outputs + bias)[:, :n_rows], torch.stack(norms)
 
     def backward(self, grad_outputs, grad_norms):
         """Return gradients of the parameters and inputs of the last forward pass.

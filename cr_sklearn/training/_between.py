@@ -143,4 +143,4 @@ class SwitchRows(NamedTuple):
 def _integer(uniform, count):
     """Turn random numbers in [0, 1) into integers below ``count``."""
     # Rounding may give the count itself.
-    return torch.minimum((uniform * count).long(), torch.as_tensor(count - 1))
+    return (uniform * count).long().clamp(max=count - 1)
