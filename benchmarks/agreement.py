@@ -61,7 +61,12 @@ a prediction for each. The measures ask different questions. Sensitivity is loca
 far the output moves with a small step. SHAP and permutation take whole ranges of
 values, and permutation asks what that does to the loss, so that columns which do not
 matter get an order by chance. On mammography, where columns are skewed and positives
-are rare, no two of the three agree.
+are rare, SHAP agrees with neither of the others.
+
+With hard ramps, robust scales and the penalty at the rows alone the means were .68 with
+permutation and .75 with SHAP: deviations now compare spiked columns as well, and columns
+of two values are switched. All sets are development data. Times are of a machine that
+did other work as well.
 """
 
 

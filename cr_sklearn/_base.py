@@ -279,8 +279,8 @@ class BaseChainzRule(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
 
         Notes
         -----
-        Resampled from rows of Pima, 95 % of batches of 100 rows lie within 1.50 and
-        2.40, of 2000 within 2.23 and 2.35: compare batches of like size, or use
+        Resampled from rows of Pima, 95 % of batches of 100 rows lie within 1.40 and
+        1.67, of 2000 within 1.53 and 1.63: compare batches of like size, or use
         :class:`cr_sklearn.monitoring.SensitivityMonitor`, which knows the band. tau
         tells noisy batches from others, not wrong predictions from right ones
         (docs/tail_ratio.md).
