@@ -100,7 +100,7 @@ class TabularEncoder(BaseEstimator):
         self.ramps_ = SmoothRamps(self.n_bins).fit(
             self._standardised(columns), len(self.numeric_features_), weight
         )
-        self.switches_ = Switches.of_columns(list(self._switches()))
+        self.switches_ = Switches.of(self, self._ends)
         n_encoded = self.n_standardised + len(self.ramps_.source_)
         self.n_encoded_ = max(n_encoded, 1)
         return self
@@ -240,40 +240,6 @@ class TabularEncoder(BaseEstimator):
         by_column[:, :, self.numeric_features_] = np.where(missing, np.nan, numeric)
         return by_column
 
-    def levels(self, encoded):
-        """Find the level that rows have of each of the switches, -1 for none.
-
-        Parameters
-        ----------
-        encoded : ndarray of shape (n, n_encoded_)
-            From :meth:`transform`.
-
-        Returns
-        -------
-        ndarray of int16 of shape (n, n_switches)
-        """
-        mean = np.zeros(self.n_encoded_)
-        mean[len(self.numeric_features_) : self.n_standardised] = self.indicator_mean_
-        return self.switches_.levels(encoded, mean)
-
-    def _switches(self):
-        """Yield encoded columns, values and shares of the levels of each switch."""
-        for position, ends in zip(self.two_valued_, self._ends, strict=True):
-            values = (ends - self.center_[position]) / self.scale_[position]
-            share = -values[0]  # the mean is at 0, and the distance is 1
-            shares = np.array([1.0 - share, share])
-            yield np.full(2, position), bound(xp, values), shares
-        start = len(self.numeric_features_)
-        mean = np.concatenate([np.zeros(start), self.indicator_mean_])
-        for column in range(start, start + len(self.missing_features_)):
-            shares = np.array([1.0 - mean[column], mean[column]])
-            yield np.full(2, column), np.array([0.0, 1.0]), shares
-        start += len(self.missing_features_)
-        for feature in self.categories_:
-            columns = np.arange(start, start + self._n_indicators(feature))
-            yield columns, np.ones(len(columns)), mean[columns]
-            start += len(columns)
-
     @property
     def n_standardised(self):
         """Numeric columns that vary, and indicators: what is encoded but ramps."""
@@ -330,7 +296,7 @@ class TabularEncoder(BaseEstimator):
         self.missing_features_ = self._declared_numeric[self._sometimes_missing]
         self.center_, self.scale_ = np.array(center), np.array(scale)
         self.two_valued_ = np.array(two_valued, dtype=int)
-        self._ends = np.array(ends).reshape(-1, 2)
+        self._ends = np.array(ends).reshape(-1, 2)  # their values
         return weights
 
     def _standardised(self, columns):

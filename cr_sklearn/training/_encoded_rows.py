@@ -35,7 +35,7 @@ def encode_rows(encoder, rows, template, max_bytes):
         x = torch.empty((n_rows, encoder.n_encoded_), dtype=template.dtype)
         for some, encoded in _encoded_batches(encoder, rows.columns):
             x[some] = torch.from_numpy(encoded)
-            levels[some] = encoder.levels(encoded)
+            levels[some] = encoder.switches_.levels(encoded)
         x = x.to(template.device)
     switches = None
     if encoder.switches_.n_switches:
@@ -62,7 +62,7 @@ class TableInputs:
     Attributes
     ----------
     levels : ndarray of int16 of shape (n_rows, n_switches)
-        From :meth:`TabularEncoder.levels`.
+        From :meth:`Switches.levels`.
     """
 
     def __init__(self, encoder, columns, template):
@@ -88,7 +88,7 @@ class TableInputs:
         if self.levels.shape[1]:
             columns_of = slice(len(encoder.center_), encoder.n_standardised)
             for rows, encoded in _encoded_batches(encoder, columns):
-                self.levels[rows] = encoder.levels(encoded)
+                self.levels[rows] = encoder.switches_.levels(encoded)
                 values = np.rint(encoded[:, columns_of] + mean).astype(np.uint8)
                 values[encoded[:, columns_of] == 0.0] = 2
                 indicators[rows] = torch.from_numpy(values)

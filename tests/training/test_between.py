@@ -35,7 +35,7 @@ def encode(X):
 
 
 def levels_of(encoder, X):
-    return encoder.levels(encoder.transform(read_columns(X))[0])
+    return encoder.switches_.levels(encoder.transform(read_columns(X))[0])
 
 
 def test_levels_are_those_of_the_columns():
