@@ -103,11 +103,18 @@ def ramp(xp, v, slopes, mean):
     """
     grown, shrunk = _shares(xp, v, slopes)
     # The three parts are clipped one by one: far out, differences of two large numbers
-    # would leave nothing of the height.
+    # would leave nothing of the height. In place, since new memory takes most of the
+    # time.
     begin = slopes.rise + slopes.rise_width
-    area = xp.clip(v, begin, slopes.fall) - begin
-    area += 0.5 * slopes.rise_width * (grown * grown)
-    area += 0.5 * slopes.fall_width * (shrunk * (2.0 - shrunk))
+    area = xp.clip(v, begin, slopes.fall)
+    area -= begin
+    grown *= grown
+    grown *= 0.5 * slopes.rise_width
+    area += grown
+    left = 2.0 - shrunk
+    left *= shrunk
+    left *= 0.5 * slopes.fall_width
+    area += left
     area *= slopes.height
     area -= mean
     return area
@@ -120,6 +127,7 @@ def ramp_slope(xp, v, slopes):
 
 
 def _shares(xp, v, slopes):
-    grown = xp.clip((v - slopes.rise) / slopes.rise_width, 0.0, 1.0)
-    shrunk = xp.clip((v - slopes.fall) / slopes.fall_width, 0.0, 1.0)
-    return grown, shrunk
+    grown, shrunk = v - slopes.rise, v - slopes.fall
+    grown /= slopes.rise_width
+    shrunk /= slopes.fall_width
+    return xp.clip(grown, 0.0, 1.0), xp.clip(shrunk, 0.0, 1.0)
