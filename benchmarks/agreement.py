@@ -64,7 +64,7 @@ matter get an order by chance. On mammography, where columns are skewed and posi
 are rare, SHAP agrees with neither of the others.
 
 With hard ramps, robust scales and the penalty at the rows alone the means were .68 with
-permutation and .75 with SHAP: deviations now compare spiked columns as well, and columns
+permutation and .75 with SHAP: deviations now compare spiked columns as well, and those
 of two values are switched. All sets are development data. Times are of a machine that
 did other work as well.
 """

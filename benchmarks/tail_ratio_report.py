@@ -14,15 +14,15 @@ READING = """
 The paper's values do not appear under any of the three gradients. Only a model that is
 linear but for the bounded inputs comes near them (1.13-1.15; exactly 1 by the inputs of
 the network). The paper's order appears for all three: at each number of rows ChainzRule
-has a lower mean tau over the seeds than ReLU networks with or without dropout and weight
-decay, for the logit by .02 to .33, and a lower mean norm. No test stands beside this.
+has a lower mean tau over the seeds than ReLU networks with or without dropout and
+weight decay, by .02 to .33 for the logit, and a lower mean norm. This was not tested.
 
 A single wrong prediction is found best by its largest probability, on unshifted rows,
 noisy ones and far ones alike. The norm of its logit gradient adds little, and that of
 its probability gradient says much the same as the probability. For a batch it is the
 other way round: tau tells batches of 100 rows with more errors from those without (.80)
-better than the mean of the largest probability does (.67), but not on every set (p .25);
-mean norms do not tell them, since they rise on some sets and fall on others. Noise is
+better than the mean of the largest probability does (.67), but not on every set (p
+.25); mean norms do not tell them, since they rise on some sets and fall on others. Noise is
 the only shift that was tried for batches. So tau is a figure of batches, to be compared
 with a reference of as many rows, as `cr_sklearn.monitoring.SensitivityMonitor` does. It
 is no confidence of single predictions.
