@@ -22,10 +22,11 @@ noisy ones and far ones alike. The norm of its logit gradient adds little, and t
 its probability gradient says much the same as the probability. For a batch it is the
 other way round: tau tells batches of 100 rows with more errors from those without (.80)
 better than the mean of the largest probability does (.67), but not on every set (p
-.25); mean norms do not tell them, since they rise on some sets and fall on others. Noise is
-the only shift that was tried for batches. So tau is a figure of batches, to be compared
-with a reference of as many rows, as `cr_sklearn.monitoring.SensitivityMonitor` does. It
-is no confidence of single predictions.
+.25); mean norms do not tell them, since they rise on some sets and fall on others.
+Noise is the only shift that was tried for batches. So tau is a figure of batches, to be
+compared with a reference of as many rows, as
+`cr_sklearn.monitoring.SensitivityMonitor` does. It is no confidence of single
+predictions.
 
 This library's tau, in `tail_ratio` and everywhere else, is that of the logit gradient
 (of the latent, for ordered classes), in logits per standard deviation. With hard ramps
