@@ -143,6 +143,25 @@ def test_jacobian_on_integers_is_the_slope_to_the_left_and_to_the_right():
             np.testing.assert_allclose(slope, jacobian[:, column], atol=0.01 * largest)
 
 
+@pytest.mark.parametrize("weighted", [False, True])
+def test_slopes_are_finite_whatever_the_values_of_a_column(weighted):
+    """Few values, nearly equal ones and far ones; missing only at prediction."""
+    rng = np.random.default_rng(0)
+    near = rng.integers(0, 3, 90) + 1e-12 * rng.integers(0, 2, 90)
+    gaps = np.where(rng.random(90) < 0.3, np.nan, rng.normal(size=90))
+    few = [rng.integers(0, n_values, 90) for n_values in (1, 2, 3)]
+    X = np.column_stack([*few, near, gaps, rng.normal(size=90)]).astype(float)
+    weight = np.where(X[:, 2] == 1, 1e-9, 1.0) if weighted else None
+    model = small(max_iter=4).fit(X, rng.integers(0, 2, 90), sample_weight=weight)
+    new = np.vstack([X, np.full((1, 6), 1e300), np.full((1, 6), -1e300)])
+    new = np.vstack([new, np.full((1, 6), np.nan)])
+    assert np.isfinite(model.predict_proba(new)).all()
+    assert np.isfinite(model.sensitivity(new)).all()
+    given = ~np.isnan(new)
+    given[:, 0] = False  # constant in training
+    assert np.isfinite(model.jacobian(new)[:, 0][given]).all()
+
+
 def test_sensitivity_is_the_norm_of_the_standardised_jacobian(moons):
     """Units differ between columns; the norm is over comparable ones."""
     X, y = moons
