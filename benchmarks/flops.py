@@ -1,11 +1,12 @@
 """Operations that training needs, and the rate at which a machine can do them."""
 
+import math
 import statistics
 
 import torch
 
 from cr_sklearn.nn._dreg import n_tangent_dims
-from cr_sklearn.training._batches import N_PROBES
+from cr_sklearn.training._batches import N_PROBES, PENALISED_SHARE
 
 
 def step_flops(network, batch_size, dreg_stream=None):
@@ -38,17 +39,19 @@ def step_flops(network, batch_size, dreg_stream=None):
         Of all members.
     """
     members, n_mapped, n_features = network.input_weight.shape
-    n_tangents = n_directions = 0
+    n_penalised, n_tangents, n_directions = batch_size, 0, 0
     gram = 0
     if dreg_stream == "projected":
-        n_tangents, n_directions = 1, min(N_PROBES, batch_size)
+        n_penalised = math.ceil(PENALISED_SHARE * batch_size)
+        n_tangents, n_directions = 1, min(N_PROBES, n_penalised)
     elif dreg_stream == "exact":
         n_tangents = n_tangent_dims(network)
         if n_tangents < n_features:
             gram = 6 * n_mapped**2 * n_features + 2 * n_mapped**3
     hidden = sum(w.shape[1] * w.shape[2] for w in network.hidden_weights)
     inputs = 4 * (batch_size + n_directions) * n_mapped * n_features
-    return members * (inputs + 6 * batch_size * (1 + n_tangents) * hidden + gram)
+    n_rows = batch_size + n_tangents * n_penalised
+    return members * (inputs + 6 * n_rows * hidden + gram)
 
 
 class MatrixProduct:

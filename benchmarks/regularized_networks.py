@@ -187,9 +187,11 @@ class Training:
         self.parameters = list(self.network.parameters())
         self.optimizer = FlatAdamW(
             self.parameters,
-            decayed=[self.network.input_weight, *self.network.hidden_weights],
             learning_rate=learning_rate,
-            weight_decay=strength if regularizer == "decay" else 0.0,
+            decays=[
+                (weight, strength if regularizer == "decay" else 0.0)
+                for weight in (self.network.input_weight, *self.network.hidden_weights)
+            ],
         )
         objective = OBJECTIVES[regularizer]
         self.objective = objective(self.network, strength, generators)

@@ -10,7 +10,7 @@ from cr_sklearn import ChainzRuleClassifier
 from cr_sklearn.nn._streams import Streams
 from cr_sklearn.training._loop import PackedNet
 from cr_sklearn.training._optimizer import FlatAdamW
-from cr_sklearn.training._settings import Halving, TrainingOptions
+from cr_sklearn.training._settings import TrainingOptions
 
 
 class Variant(ChainzRuleClassifier):
@@ -34,16 +34,15 @@ class WithoutSkip(Variant):
     _options = TrainingOptions(net=_NetWithoutSkip)
 
 
+# Twice the epochs after which the strength is full.
+_EPOCHS_ANNEALED = 40
+
+
 class _NetAnnealed(PackedNet):
-    progress_ = 0.0
-
-    def _schedule(self, progress):
-        self.progress_ = progress
-        return super()._schedule(progress)
-
     def train_step_single(self, batch, **fit_params):
         full = self.strengths_
-        self.strengths_ = full * min(1.0, 0.1 + 1.8 * self.progress_)
+        done = self.settings.first_epoch + len(self.history)
+        self.strengths_ = full * min(1.0, 0.1 + 1.8 * done / _EPOCHS_ANNEALED)
         try:
             return super().train_step_single(batch, **fit_params)
         finally:
@@ -51,7 +50,7 @@ class _NetAnnealed(PackedNet):
 
 
 class Annealed(Variant):
-    """The strength rises from a tenth to its full value in the first half."""
+    """The strength rises from a tenth to its full value in the first 20 epochs."""
 
     _options = TrainingOptions(net=_NetAnnealed)
 
@@ -124,10 +123,12 @@ class OneStrength(Variant):
         super().fit(X, y)
         if hasattr(self, "dreg_path_"):
             path = self.dreg_path_
-            # By position: a deep and a linear candidate share a strength.
-            losses = path["log_loss"][path["weight"] > 0]
-            best = np.arange(len(losses)) == losses.argmin()
-            kept = np.tile(best, len(self.estimator_weights_) // len(best))
+            losses = np.where(path["weight"] > 0, path["log_loss"], np.inf)
+            best = losses.argmin()
+            # A deep and a linear candidate may share a strength.
+            is_linear = ~self.coefs_[-1].any(axis=(1, 2))
+            kept = is_linear == path["linear"][best]
+            kept &= self._strengths == path["dreg_strength"][best]
             self.estimator_weights_ = kept / kept.sum()
         return self
 
@@ -147,25 +148,37 @@ class WithoutLinear(Variant):
 class AllToTheEnd(Variant):
     """All strengths are trained to the end."""
 
-    _options = TrainingOptions(halving=Halving(share=0.0))
+    _options = TrainingOptions(n_screened=None)
 
 
-class ChoosingEarly(Variant):
-    """After a fifth of the epochs."""
+class ChoosingLate(Variant):
+    """After three times the steps."""
 
-    _options = TrainingOptions(halving=Halving(share=0.2))
+    _options = TrainingOptions(n_screened=300)
 
 
 class OneToTheEnd(Variant):
     """One strength alone goes on."""
 
-    _options = TrainingOptions(halving=Halving(n_kept=1))
+    _options = TrainingOptions(n_kept=1)
 
 
-class WithDecay(Variant):
-    """Decoupled weight decay of 0.02."""
+class LessDecay(Variant):
+    """Decoupled weight decay of a tenth."""
 
     _options = TrainingOptions(weight_decay=0.02)
+
+
+class WithoutGates(Variant):
+    """Weights of the inputs without gates."""
+
+    _options = TrainingOptions(gates=False)
+
+
+class WithoutStatistics(Variant):
+    """Levels of categories have indicators alone."""
+
+    _options = TrainingOptions(target_statistics=False)
 
 
 class Regularized(ChainzRuleClassifier):

@@ -382,7 +382,7 @@ class BaseChainzRule(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
     def _by_batch(self, X, compute, with_jacobian, warn_of_unseen=True):
         """Compute arrays by row, see :func:`by_batch`; warn of unseen categories."""
         columns = self._read(X)
-        seen = SeenLevels() if self._encoder.categories_ else None
+        seen = SeenLevels() if self._encoder.categorical_.levels_ else None
         results = by_batch(
             columns,
             self._encoder,

@@ -200,7 +200,7 @@ class ChainzRuleClassifier(LabelledChainzRule):
 
     def __init__(
         self,
-        hidden_layer_sizes=(32, 32),
+        hidden_layer_sizes="auto",
         *,
         degree=3,
         dreg_strength="auto",
@@ -216,7 +216,7 @@ class ChainzRuleClassifier(LabelledChainzRule):
         tol=1e-4,
         class_weight=None,
         categorical_features="from_dtype",
-        n_bins=8,
+        n_bins="auto",
         device="cpu",
         dtype="auto",
         random_state=None,

@@ -247,7 +247,7 @@ class ChainzRuleOrdinalRegressor(LabelledChainzRule):
 
     def __init__(
         self,
-        hidden_layer_sizes=(32, 32),
+        hidden_layer_sizes="auto",
         *,
         link="logit",
         categories="auto",
@@ -266,7 +266,7 @@ class ChainzRuleOrdinalRegressor(LabelledChainzRule):
         tol=1e-4,
         class_weight=None,
         categorical_features="from_dtype",
-        n_bins=8,
+        n_bins="auto",
         device="cpu",
         dtype="auto",
         random_state=None,

@@ -9,6 +9,7 @@ from cr_sklearn.formulas._activations import ACTIVATIONS
 PARAMETER_CONSTRAINTS = {
     "hidden_layer_sizes": [
         "array-like",
+        StrOptions({"auto"}),
         Interval(Integral, 1, None, closed="left"),
     ],
     "degree": [Interval(Integral, 1, None, closed="left")],
@@ -33,7 +34,7 @@ PARAMETER_CONSTRAINTS = {
     "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
     "tol": [Interval(Real, 0, None, closed="left")],
     "categorical_features": ["array-like", StrOptions({"from_dtype"}), None],
-    "n_bins": [Interval(Integral, 0, None, closed="left")],
+    "n_bins": [Interval(Integral, 0, None, closed="left"), StrOptions({"auto"})],
     "device": [str],
     "dtype": [StrOptions({"auto", "float32", "float64"})],
     "random_state": ["random_state"],

@@ -7,7 +7,7 @@ import numpy as np
 from cr_sklearn.training._isolation import TrainingInterrupted
 
 # Of what a pickle holds. Raised when it changes.
-FORMAT = 3
+FORMAT = 4
 
 
 def published_at_once(method):

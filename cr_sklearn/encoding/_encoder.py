@@ -3,14 +3,18 @@
 import numpy as np
 from sklearn.base import BaseEstimator
 
+from cr_sklearn.encoding._categorical import CategoricalColumns
 from cr_sklearn.encoding._categorical_features import categorical_mask, declared_mask
-from cr_sklearn.encoding._kinds import warn_of_doubtful_levels
-from cr_sklearn.encoding._levels import LevelCodes, in_order, kept_levels, level_limit
 from cr_sklearn.encoding._ramps import SmoothRamps
 from cr_sklearn.encoding._scaling import center_and_scale, deviation, two_values
 from cr_sklearn.encoding._switches import Switches
 from cr_sklearn.formulas import _numpy as xp
-from cr_sklearn.formulas._encodings import FAR_OUT, bound, bound_slope, by_level
+from cr_sklearn.formulas._encodings import FAR_OUT, bound, bound_slope
+
+# Bins of a column where "auto" chooses them: one for so many rows, within limits.
+_ROWS_PER_BIN, _FEWEST_BINS, _MOST_BINS = 100, 8, 32
+# Where the gate of a column's rarer levels starts.
+_RARE_GATE = 0.5
 
 
 class TabularEncoder(BaseEstimator):
@@ -35,7 +39,7 @@ class TabularEncoder(BaseEstimator):
         Booleans, positions or names of columns that are categorical. Beside these,
         and with "from_dtype" alone, columns of a dataframe that hold categories,
         strings or booleans are. None: no column is.
-    n_bins : int, default=8
+    n_bins : int or "auto", default="auto"
         See :class:`~cr_sklearn.encoding._ramps.SmoothRamps`; 0 gives no ramps.
 
     Attributes
@@ -74,7 +78,7 @@ class TabularEncoder(BaseEstimator):
         Columns of the encoded matrix, at least 1.
     """
 
-    def __init__(self, categorical_features="from_dtype", n_bins=8):
+    def __init__(self, categorical_features="from_dtype", n_bins="auto"):
         self.categorical_features = categorical_features
         self.n_bins = n_bins
 
@@ -94,16 +98,37 @@ class TabularEncoder(BaseEstimator):
         self.n_features_in_ = columns.n_features
         self.is_categorical_ = categorical_mask(columns, self.categorical_features)
         weights = self._fit_numeric(columns, weight)
-        weights += self._fit_categories(columns, weight)
-        self.indicator_mean_ = np.concatenate([np.empty(0), *weights]) / weight.sum()
+        missing = np.concatenate([np.empty(0), *weights]) / weight.sum()
+        categorical = np.flatnonzero(self.is_categorical_).tolist()
+        declared = declared_mask(columns, self.categorical_features)
+        self.categorical_ = CategoricalColumns().fit(
+            columns, categorical, declared, weight
+        )
+        self.indicator_mean_ = np.append(missing, self.categorical_.share_)
         self._fit_deviations(columns, weight)
-        self.ramps_ = SmoothRamps(self.n_bins).fit(
+        self.ramps_ = SmoothRamps(self._n_bins(columns.n_rows)).fit(
             self._standardised(columns), len(self.numeric_features_), weight
         )
         self.switches_ = Switches.of(self, self._ends)
-        n_encoded = self.n_standardised + len(self.ramps_.source_)
-        self.n_encoded_ = max(n_encoded, 1)
+        self._number_blocks()
         return self
+
+    def fit_target(self, columns, target, weight, fold):
+        """Learn what categorical columns of many levels tell of the target.
+
+        Parameters
+        ----------
+        columns, target, weight, fold
+            See :meth:`CategoricalColumns.fit_target`.
+
+        Returns
+        -------
+        ndarray of shape (n, n_statistics)
+            Statistics of these rows, each by rows of other folds alone.
+        """
+        statistics = self.categorical_.fit_target(columns, target, weight, fold)
+        self._number_blocks()
+        return statistics
 
     def transform(self, columns, seen=None):
         """Encode.
@@ -123,22 +148,16 @@ class TabularEncoder(BaseEstimator):
         numeric = columns.numeric(self._declared_numeric)
         standardised = self._standardise(np.take(numeric, self._used, axis=1))
         n_numeric, n_inputs = len(self.numeric_features_), self.n_standardised
+        n_missing = len(self.missing_features_)
         # A table of constants has one column, of zeros.
         encoded = np.zeros((len(numeric), self.n_encoded_))
         encoded[:, :n_numeric] = bound(xp, standardised)
-        start = n_numeric + len(self.missing_features_)
-        encoded[:, n_numeric:start] = np.isnan(
-            np.take(numeric, self._sometimes_missing, axis=1)
-        )
-        for feature in self.categories_:
-            label, found = columns.label(feature), columns.factorize(feature)
-            positions = self._positions(feature, label, *found, seen)
-            stop = start + self._n_indicators(feature)
-            known = np.flatnonzero(positions >= 0)
-            encoded[known, start + positions[known]] = 1.0
-            encoded[positions < 0, start:stop] = np.nan
-            start = stop
-        encoded[:, n_numeric:n_inputs] -= self.indicator_mean_
+        start = n_numeric + n_missing
+        missing = np.isnan(np.take(numeric, self._sometimes_missing, axis=1))
+        encoded[:, n_numeric:start] = missing - self.indicator_mean_[:n_missing]
+        stop = n_numeric + len(self.indicator_mean_)
+        indicators, statistics = self.categorical_.transform(columns, seen)
+        encoded[:, start:stop], encoded[:, stop:n_inputs] = indicators, statistics
         if len(self.ramps_.source_):
             encoded[:, n_inputs:] = self.ramps_.transform(standardised)
         encoded[np.isnan(encoded)] = 0.0
@@ -207,14 +226,9 @@ class TabularEncoder(BaseEstimator):
             missing indicators and categories.
         """
         start = len(self.deviation_)
-        result = np.empty_like(jacobian)
-        np.multiply(jacobian[..., :start], self.deviation_, out=result[..., :start])
-        if self.categories_:
-            share, first = self.level_share_, self.level_first_
-            levels = jacobian[..., start:]
-            mean = np.add.reduceat(levels * share, first[:-1], axis=-1)
-            mean = np.repeat(mean, np.diff(first), axis=-1)
-            result[..., start:] = by_level(levels, mean, share)
+        result = jacobian.copy()
+        result[..., :start] *= self.deviation_
+        self.categorical_.scale_jacobian(result[..., start:])
         return result
 
     def user_jacobian(self, jacobian, standardised):
@@ -242,8 +256,14 @@ class TabularEncoder(BaseEstimator):
 
     @property
     def n_standardised(self):
-        """Numeric columns that vary, and indicators: what is encoded but ramps."""
-        return len(self.numeric_features_) + len(self.indicator_mean_)
+        """What is encoded but ramps: numeric columns, indicators, statistics."""
+        n_statistics = self.categorical_.n_statistics
+        return len(self.numeric_features_) + len(self.indicator_mean_) + n_statistics
+
+    @property
+    def n_encoded_(self):
+        """Columns of the encoded matrix, at least 1."""
+        return max(self.n_standardised + len(self.ramps_.source_), 1)
 
     @staticmethod
     def _bound_slope(standardised):
@@ -306,56 +326,35 @@ class TabularEncoder(BaseEstimator):
 
     def _fit_deviations(self, columns, weight):
         numeric = [deviation(column, weight) for column in self._standardised(columns)]
-        missing, self.level_share_ = np.split(
-            self.indicator_mean_, [len(self.missing_features_)]
-        )
+        missing = self.indicator_mean_[: len(self.missing_features_)]
         self.deviation_ = np.append(numeric, np.sqrt(missing * (1.0 - missing)))
-        self.level_first_ = np.cumsum([0, *map(self._n_indicators, self.categories_)])
 
-    def _fit_categories(self, columns, weight):
-        """Learn the categories; return the weight of each indicator, by column."""
-        self.categories_, self.rare_share_, self.missing_bucket_ = {}, {}, {}
-        weights = []
-        categorical = np.flatnonzero(self.is_categorical_).tolist()
-        declared = declared_mask(columns, self.categorical_features)
-        limit = level_limit(columns, categorical)
-        for feature in categorical:
-            label = columns.label(feature)
-            levels, codes = in_order(*columns.factorize(feature), label)
-            present = codes >= 0
-            counts = np.bincount(codes[present], minlength=len(levels))
-            if not declared[feature]:
-                warn_of_doubtful_levels(label, levels, counts)
-            by_level = np.bincount(codes[present], weight[present], len(levels))
-            kept = kept_levels(by_level, counts, limit)
-            has_missing = not present.all()
-            if has_missing and not kept.any():
-                kept[:1] = True  # one that shows the type of all
-            n_indicators = kept.sum() + (not kept.all()) + has_missing
-            if n_indicators > 1:
-                self.categories_[feature] = levels[kept]
-                share = by_level[~kept].sum() / max(by_level.sum(), 1e-300)
-                self.rare_share_[feature] = float(share)
-                self.missing_bucket_[feature] = has_missing
-                positions = self._positions(feature, label, levels, codes)
-                weights.append(np.bincount(positions, weight, n_indicators))
-        return weights
+    def _n_bins(self, n_rows):
+        if self.n_bins != "auto":
+            return self.n_bins
+        return int(min(max(n_rows / _ROWS_PER_BIN, _FEWEST_BINS), _MOST_BINS))
 
-    def _positions(self, feature, label, levels, codes, seen=None):
-        """Return the indicator of each row's category, -1 for none."""
-        categories = self.categories_[feature]
-        missing = rare = -1
-        if self.missing_bucket_[feature]:
-            missing = rare = self._n_indicators(feature) - 1
-        if self.rare_share_[feature]:
-            rare = len(categories)
-        known = LevelCodes(categories, label).of(levels)
-        if seen is not None:
-            seen.add(feature, levels, known, codes)
-        # The last one is for missing values, whose code is -1.
-        positions = [*(rare if code is None else code for code in known), missing]
-        return np.array(positions)[codes]
-
-    def _n_indicators(self, feature):
-        buckets = (self.rare_share_[feature] > 0) + self.missing_bucket_[feature]
-        return len(self.categories_[feature]) + buckets
+    def _number_blocks(self):
+        """Number the blocks of encoded columns that belong together."""
+        categorical, n_numeric = self.categorical_, len(self.numeric_features_)
+        column = np.repeat(
+            np.arange(len(categorical.kept_)), np.diff(categorical.first_)
+        )
+        parts = [
+            np.arange(n_numeric + len(self.missing_features_)),
+            2 * column + ~categorical.is_frequent_,
+            np.arange(categorical.n_statistics),
+            self.ramps_.source_,
+        ]
+        block, n_blocks = [], 0
+        for part in parts:
+            _, number = np.unique(part, return_inverse=True)
+            block.append(n_blocks + number)
+            n_blocks += len(np.unique(part))
+        self.block_ = np.concatenate(block).astype(int)
+        start = n_numeric + len(self.missing_features_)
+        rare = start + np.flatnonzero(~categorical.is_frequent_)
+        self.gate_ = np.ones(max(n_blocks, 1))
+        self.gate_[self.block_[rare]] = _RARE_GATE
+        if not len(self.block_):
+            self.block_ = np.zeros(1, dtype=int)

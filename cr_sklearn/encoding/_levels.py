@@ -10,11 +10,12 @@ import numpy as np
 
 from cr_sklearn.encoding._kinds import kind_of, reads_as_date
 
-# Categories of a column that have an indicator of their own; rarer ones share one. So
-# many make a fit of 8,000 rows take 1.8 times as long.
-_MAX_LEVELS = 256
+# Categories of a column that have an indicator of their own; rarer ones share one.
+_MAX_LEVELS = 1024
 # Those of all columns together, and of each where that would be exceeded.
-_MAX_LEVELS_IN_ALL, _FEWEST_LEVELS = 2048, 32
+_MAX_LEVELS_IN_ALL, _FEWEST_LEVELS = 4096, 32
+# Rows of a category that has one, in a column of many.
+_ENOUGH = 4
 # Single rows of an unseen category are ordinary; a whole column of them is not.
 _ENOUGH_ROWS = 10
 # A column with rare categories may hold nothing else with this probability at least.
@@ -73,11 +74,9 @@ def kept_levels(weights, counts, limit):
         Weights and numbers of their rows.
     limit : int
     """
-    if len(weights) <= limit:
-        return np.ones(len(weights), dtype=bool)
     heaviest = np.argsort(-weights, kind="stable")[:limit]
     kept = np.zeros(len(weights), dtype=bool)
-    kept[heaviest] = counts[heaviest] > 1
+    kept[heaviest] = counts[heaviest] >= _ENOUGH
     return kept
 
 
@@ -271,11 +270,12 @@ class SeenLevels:
         for feature, (n_rows, unseen) in self._unseen.items():
             if n_rows < _ENOUGH_ROWS:
                 continue
-            # Values may also be rare ones of training; but not many of them.
-            if encoder.rare_share_[feature] ** len(unseen) > _BY_CHANCE:
+            # Values may also be as new as the rare ones of training were; not many.
+            rare_share = encoder.categorical_.rare_share_.get(feature, 1.0)
+            if rare_share ** len(unseen) > _BY_CHANCE:
                 continue
             some = list(unseen)[:_SHOWN]
-            shown = encoder.categories_[feature][:_SHOWN].tolist()
+            shown = encoder.categorical_.levels_[feature][:_SHOWN].tolist()
             warnings.warn(
                 f"No value of column {columns.label(feature)} was seen in fit: it "
                 f"holds {some}, where fit had {shown}. All its rows are predicted as "

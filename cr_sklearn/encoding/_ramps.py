@@ -2,12 +2,16 @@
 
 import numpy as np
 
-from cr_sklearn.encoding._quantiles import weighted_quantile
 from cr_sklearn.formulas import _numpy as xp
-from cr_sklearn.formulas._encodings import RISE, Trapezoids, ramp, ramp_slope
+from cr_sklearn.formulas._encodings import Trapezoids, ramp, ramp_slope
 
 # All columns of a table together; wide tables get fewer ramps for each.
 _MAX_RAMPS = 512
+# In which the cap on frequent values settles.
+_ROUNDS = 6
+# Ramps of which each rises by 1; fewer rise by less. They are then a hint that costs
+# more DREG than the column itself, taken only where the data asks for a threshold.
+_RISES_BY_ONE = 32
 # Of a ramp, in standardised units.
 _LEAST_WIDTH = 1e-9
 # So that what is computed on the way stays in the processor's cache.
@@ -76,13 +80,14 @@ class SmoothRamps:
             Positive.
         """
         n_ramps = min(self.n_bins, _MAX_RAMPS // max(n_columns, 1))
+        rise = np.sqrt(self.n_bins / _RISES_BY_ONE)
         source, slopes, means = [], [], []
         if n_ramps > 1:
             for position, column in enumerate(columns):
                 knots = _knots(column, weight, n_ramps)
                 # One ramp alone is the column once more.
                 if len(knots) > 2:
-                    of_column = _trapezoids(knots)
+                    of_column = _trapezoids(knots, rise)
                     source += [position] * (len(knots) - 1)
                     slopes.append(of_column)
                     means.append(_means(column, weight, of_column))
@@ -136,16 +141,35 @@ class SmoothRamps:
 
 
 def _knots(column, weight, n_ramps):
-    knots = np.unique(column[~np.isnan(column)])
-    if len(knots) > n_ramps + 1:
-        levels = np.arange(1, n_ramps) / n_ramps
-        inner = weighted_quantile(column[:, None], levels, weight)[:, 0]
-        knots = np.unique([knots[0], *inner, knots[-1]])
+    present = ~np.isnan(column)
+    values, place = np.unique(column[present], return_inverse=True)
+    if len(values) > n_ramps + 1:
+        counts = np.bincount(place, weight[present])
+        values = values[_chosen(counts, n_ramps)]
     # Between values that are the same on the column's scale a slope would be infinite.
-    return knots[np.append(True, np.diff(knots) > _LEAST_WIDTH)]
+    return values[np.append(True, np.diff(values) > _LEAST_WIDTH)]
 
 
-def _trapezoids(knots):
+def _chosen(counts, n_ramps):
+    """Choose the values that become knots, by the weights of all; return positions.
+
+    A frequent value gets a place of its own and counts as no more than that, so that
+    the others are spent on the rest.
+    """
+    capped = counts
+    for _ in range(_ROUNDS):
+        capped = np.minimum(counts, capped.sum() / n_ramps)
+    share = np.cumsum(capped) / capped.sum()
+    # Rounding in the sum must not decide on which side of a tie a quantile falls.
+    levels = np.arange(n_ramps + 1) / n_ramps
+    knots = np.searchsorted(np.round(share, 12), np.round(levels, 12))
+    spikes = np.flatnonzero(counts > 2.0 * capped.sum() / n_ramps)
+    spikes = spikes[np.argsort(-counts[spikes], kind="stable")][: n_ramps // 4]
+    knots = np.concatenate([knots, spikes - 1, spikes, spikes + 1])
+    return np.unique(np.clip(knots, 0, len(counts) - 1))
+
+
+def _trapezoids(knots, rise):
     gaps = np.diff(knots)
     nearer = np.minimum(np.append(gaps[0], gaps), np.append(gaps, gaps[-1]))
     radius = _ROUNDED * nearer
@@ -154,7 +178,7 @@ def _trapezoids(knots):
         rise_width=2.0 * radius[:-1],
         fall=knots[1:] - radius[1:],
         fall_width=2.0 * radius[1:],
-        height=RISE / gaps,
+        height=rise / gaps,
     )
 
 

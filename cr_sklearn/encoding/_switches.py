@@ -62,9 +62,13 @@ class Switches(NamedTuple):
         for place, share in enumerate(encoder.indicator_mean_[:n_missing], n_numeric):
             shares = np.array([1.0 - share, share])
             features.append((np.full(2, place), np.array([0.0, 1.0]), shares))
-        places = n_numeric + n_missing + np.arange(len(encoder.level_share_))
-        for start, stop in pairwise(encoder.level_first_):
-            shares = encoder.level_share_[start:stop]
+        categorical = encoder.categorical_
+        places = n_numeric + n_missing + np.arange(len(categorical.share_))
+        ends = pairwise(categorical.first_)
+        for (start, stop), few in zip(ends, categorical.few(), strict=True):
+            if not few:
+                continue
+            shares = categorical.share_[start:stop]
             features.append((places[start:stop], np.ones(len(shares)), shares))
         first = np.cumsum([0, *(len(shares) for *_, shares in features)])
         nothing = np.empty(0, dtype=int), np.empty(0), np.empty(0)

@@ -182,20 +182,26 @@ def deviation_jacobian(encoder, numeric, indicators):
         The parts of it that there are.
     """
     parts, n_numeric = [], len(encoder.numeric_features_)
-    n_missing, n_levels = len(encoder.missing_features_), len(encoder.level_share_)
+    categorical, n_missing = encoder.categorical_, len(encoder.missing_features_)
+    share = categorical.share_
     if n_numeric:
         parts.append(numeric * encoder.deviation_[:n_numeric])
     if n_missing:
         parts.append(indicators[..., :n_missing] * encoder.deviation_[n_numeric:])
-    if n_levels:
-        levels = indicators[..., n_missing : n_missing + n_levels]
-        column = np.arange(len(encoder.categories_))
-        column = column.repeat(np.diff(encoder.level_first_))
-        mean = (levels * encoder.level_share_) @ np.eye(len(encoder.categories_))[
-            column
-        ]
+    stop = n_missing + len(share)
+    levels = indicators[..., n_missing:stop] if len(share) else None
+    if categorical.statistics_:
+        by_statistic = indicators[..., stop : stop + categorical.n_statistics]
+        added = by_statistic @ categorical.statistic_map()
+        if levels is not None:
+            levels = levels + added[..., : len(share)]
+        parts.append(added[..., len(share) : len(share) + categorical.n_statistics])
+    if levels is not None:
+        n_columns = len(categorical.kept_)
+        column = np.arange(n_columns).repeat(np.diff(categorical.first_))
+        mean = (levels * share) @ np.eye(n_columns)[column]
         mean = xp.take(mean, column, axis=2)
-        parts.append(by_level(levels, mean, encoder.level_share_))
+        parts.append(by_level(levels, mean, share))
     return parts
 
 
@@ -228,35 +234,54 @@ def user_jacobian(encoder, jacobian, numeric, missing):
 
 
 def _indicators(encoder, columns):
-    """Write down indicators of missing values and categories, centred."""
-    start = len(encoder.missing_features_)
-    parts = []
-    if start:
+    """Write down indicators of missing values and levels, and statistics of these."""
+    n_missing = len(encoder.missing_features_)
+    parts, statistics = [], []
+    if n_missing:
         missing = xp.isnan(columns.numeric(encoder.missing_features_))
-        parts.append(xp.as_float(missing) - encoder.indicator_mean_[:start])
-    for feature, categories in encoder.categories_.items():
-        has_rare = encoder.rare_share_[feature] > 0
-        has_missing = encoder.missing_bucket_[feature]
-        stop = start + len(categories) + has_rare + has_missing
-        mean = encoder.indicator_mean_[start:stop]
-        start = stop
+        parts.append(xp.as_float(missing) - encoder.indicator_mean_[:n_missing])
+    categorical, start = encoder.categorical_, 0
+    for feature, levels in categorical.levels_.items():
         column = columns.numeric([feature])
-        is_text = holds_strings(categories, str(feature))
-        if not is_text:
-            categories = categories.astype(float)
-        by_category = xp.as_float(xp.equal(column, categories[None]))
-        indicators = [by_category]
-        missing = unknown = 1.0 - xp.expand_dims(xp.sum_(by_category, axis=1), 1)
-        if has_rare:
-            # Missing are NaN and the empty text.
-            gap = xp.equal(column, np.array([[""]])) if is_text else xp.isnan(column)
-            missing = xp.as_float(gap) * unknown
-            indicators.append(unknown - missing)
-        if has_missing:
-            indicators.append(missing)
-        centred = xp.concat(indicators, 1) - mean
-        if not has_missing:
-            # What has no indicator is the average row.
-            centred = centred * (1.0 - missing)
-        parts.append(centred)
-    return parts
+        if feature in categorical.kept_:
+            stop = start + categorical.n_indicators(feature)
+            share = categorical.share_[start:stop]
+            parts.append(_levels(categorical, feature, column, share))
+            start = stop
+        if feature in categorical.statistics_:
+            table = categorical.statistics_[feature].table
+            by_level, gap = _equal_and_missing(column, levels, feature)
+            known = xp.expand_dims(xp.sum_(by_level, axis=1), 1)
+            gap = gap * (1.0 - known)
+            unseen = 1.0 - known - gap
+            statistics.append(
+                by_level @ table[:-2] + unseen * table[-2] + gap * table[-1]
+            )
+    return [*parts, *statistics]
+
+
+def _levels(categorical, feature, column, share):
+    """Write down the indicators of one column, centred."""
+    has_rare = categorical.rare_share_[feature] > 0
+    has_missing = categorical.missing_bucket_[feature]
+    by_level, gap = _equal_and_missing(column, categorical.kept_[feature], feature)
+    indicators = [by_level]
+    missing = unknown = 1.0 - xp.expand_dims(xp.sum_(by_level, axis=1), 1)
+    if has_rare:
+        missing = gap * unknown
+        indicators.append(unknown - missing)
+    if has_missing:
+        indicators.append(missing)
+    centred = xp.concat(indicators, 1) - share
+    # What has no indicator is the average row.
+    return centred if has_missing else centred * (1.0 - missing)
+
+
+def _equal_and_missing(column, levels, feature):
+    """Write down which of the levels a value is, and whether it is missing."""
+    is_text = holds_strings(levels, str(feature))
+    if not is_text:
+        levels = levels.astype(float)
+    # Missing are NaN and the empty text.
+    gap = xp.equal(column, np.array([[""]])) if is_text else xp.isnan(column)
+    return xp.as_float(xp.equal(column, levels[None])), xp.as_float(gap)

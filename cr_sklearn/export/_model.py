@@ -112,7 +112,7 @@ def _column_types(estimator):
     types = []
     for feature, is_categorical in enumerate(encoder.is_categorical_):
         label = str(feature) if names is None else repr(names[feature])
-        categories = encoder.categories_.get(feature)
+        categories = encoder.categorical_.levels_.get(feature)
         if categories is not None:
             is_string = holds_strings(categories, label)
         else:

@@ -11,9 +11,6 @@ import numpy as np
 BOUND = 3.0
 # Standardised values are clipped here, where the bound is constant in float64.
 FAR_OUT = 1e100
-# A ramp rises by this much. Below 1 it is a hint that costs more DREG than the column
-# itself, to be taken only where the data asks for a threshold.
-RISE = 0.5
 
 
 def bound(xp, v):

@@ -99,6 +99,10 @@ class Head(ABC):
         """Return classes (n,) by which folds are stratified."""
         return np.zeros(len(target), dtype=int)
 
+    def shares(self, target):
+        """Return columns in [0, 1] whose means levels of categories tell, (n, m)."""
+        return np.empty((len(target), 0))
+
     def check_fold(self, target):
         """Return a message if an inner fold can't train on these codes, else None."""
         return None

@@ -15,6 +15,10 @@ class NominalHead(LabelHead):
     def output_layer(self, target, weight):
         return {"n_outputs": 1 if self._is_binary else len(self.labels)}
 
+    def shares(self, target):
+        codes = [1] if self._is_binary else np.arange(len(self.labels))
+        return (target[:, None] == codes).astype(float)
+
     def make_criterion(self):
         from cr_sklearn.nn import CrossEntropy
 

@@ -127,6 +127,9 @@ class OrdinalHead(LabelHead):
             "thresholds": _SPREAD * thresholds_of(self.link, shares),
         }
 
+    def shares(self, target):
+        return (target[:, None] >= np.arange(1, len(self.labels))).astype(float)
+
     def make_criterion(self):
         from cr_sklearn.nn import CumulativeLink
 

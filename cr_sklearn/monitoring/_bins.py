@@ -129,9 +129,9 @@ class RowBins:
             NumericBins.fit(int(feature), labels[feature], values[:, position])
             for position, feature in enumerate(used)
         ]
-        for feature, categories in encoder.categories_.items():
+        for feature, categories in encoder.categorical_.kept_.items():
             found = columns.factorize(feature)
-            has_rare = encoder.rare_share_[feature] > 0
+            has_rare = encoder.categorical_.rare_share_[feature] > 0
             bins.append(
                 CategoricalBins.fit(
                     feature, labels[feature], categories, has_rare, *found
@@ -157,7 +157,7 @@ class RowBins:
         ]
         is_unseen = np.zeros(columns.n_rows, dtype=bool)
         for bins in self.categorical:
-            categories = encoder.categories_[bins.feature]
+            categories = encoder.categorical_.kept_[bins.feature]
             rows = bins.row_bins(categories, *columns.factorize(bins.feature))
             counts.append(np.bincount(rows, minlength=bins.n_bins))
             unseen.append(counts[-1][1])

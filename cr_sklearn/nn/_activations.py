@@ -10,6 +10,9 @@ from cr_sklearn.formulas._activations import (
     polynomial,
 )
 
+# Where the coefficients of z and z^2 start, and the deviation of the others.
+_FIRST, _HIGHER = (0.5, 0.25), 0.02
+
 
 class FixedActivation(nn.Module):
     """An activation without parameters.
@@ -49,8 +52,9 @@ class Polynomial(nn.Module):
     NOTE[DIFF] There is no constant term: the next layer's bias absorbs it, and
     without it a network whose weights are zero outputs its biases.
     NOTE[DIFF] The initial coefficients, which the paper leaves open, are
-    ``a_1 = 1`` and ``a_k ~ N(0, 0.3^(k-1))``: nearly linear, so that stacked
-    polynomials of total degree ``p^depth`` neither explode nor start saturated.
+    ``a_1 = 1/2``, ``a_2 = 1/4`` and ``a_k ~ N(0, 0.02^2)``: near zero those of a
+    smooth ReLU, so that stacked polynomials of total degree ``p^depth`` neither explode
+    nor start saturated.
 
     Parameters
     ----------
@@ -93,12 +97,12 @@ class Polynomial(nn.Module):
     def reset_parameters(self, generators):
         """Draw the coefficients, one generator per member."""
         with torch.no_grad():
+            for power, value in enumerate(_FIRST[: self.degree]):
+                self.coefficient[:, power] = value
             for member, generator in enumerate(generators):
-                self.coefficient[member, 0] = 1.0
-                for k in range(1, self.degree):
-                    self.coefficient[member, k].normal_(
-                        0.0, 0.3**k, generator=generator
-                    )
+                self.coefficient[member, len(_FIRST) :].normal_(
+                    0.0, _HIGHER, generator=generator
+                )
 
     def forward(self, z):
         """Return ``phi(z)``."""

@@ -19,7 +19,7 @@ def input_tangents(network):
     Tensor of shape (members, 1, t, n_1 + n_outputs)
         ``t = n_tangent_dims(network)``; the same for all samples.
     """
-    maps = network.input_weight
+    maps = network.gated(network.input_weight, network.gate)
     if n_tangent_dims(network) < network.n_features:
         maps = _gram_factor(maps)
     return maps.mT.unsqueeze(1)
@@ -86,13 +86,11 @@ class _Dreg(torch.autograd.Function):
     @staticmethod
     def forward(ctx, streams, x, probes, tangents, *parameters):
         ctx.streams, ctx.groups = streams, len(x)
-        ctx.save_for_backward(parameters[0])
         return streams.forward(x, probes, tangents)
 
     @staticmethod
     @once_differentiable
     def backward(ctx, grad_outputs, grad_norms):
-        (inputs,) = ctx.saved_tensors
         gradients, grad_tangents, grad_mapped = ctx.streams.backward(
             grad_outputs, grad_norms
         )
@@ -100,6 +98,7 @@ class _Dreg(torch.autograd.Function):
             grad_tangents = None
         grad_x = None
         if ctx.needs_input_grad[1]:
+            inputs = ctx.streams.inputs
             stacked = inputs.reshape(len(grad_mapped), -1, inputs.shape[2])
             grad_x = torch.bmm(grad_mapped, stacked)
             grad_x = grad_x.unflatten(0, (ctx.groups, -1)).sum(dim=1)

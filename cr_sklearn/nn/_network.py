@@ -39,6 +39,12 @@ class ChainzRuleNetwork(nn.Module):
         See :func:`~cr_sklearn.nn._activations.make_activation`.
     degree : int, default=3
         Degree of the polynomials.
+    blocks : array-like of int of shape (n_features,) or None, default=None
+        Number of the block that each input is in, from 0. The weights that meet the
+        inputs of a block are multiplied by a gate of its own, which is learned. None
+        has no gates.
+    gates : array-like of shape (n_blocks,) or None, default=None
+        Where the gates start; None is 1 for all.
     thresholds : sequence of float or None, default=None
         Where rising thresholds :math:`\theta_k` start that are learned in place of the
         output's bias. The one output is then the latent f(x), and a forward pass
@@ -48,6 +54,7 @@ class ChainzRuleNetwork(nn.Module):
     ----------
     input_weight : Parameter of shape (members, n_1 + n_outputs, n_features)
         ``[W_1; W_skip]``, all that meets the input: one matrix product for both.
+    gate : Parameter of shape (members, n_blocks) or None
     hidden_weights : ParameterList of (members, n_l, n_(l-1)), the last one ``W_out``
     biases : ParameterList of (members, n_l)
         With thresholds the last is their free parameters.
@@ -76,6 +83,8 @@ class ChainzRuleNetwork(nn.Module):
         members=1,
         activation="polynomial",
         degree=3,
+        blocks=None,
+        gates=None,
         thresholds=None,
     ):
         super().__init__()
@@ -94,6 +103,13 @@ class ChainzRuleNetwork(nn.Module):
         self.input_weight = nn.Parameter(
             torch.zeros(members, self._n_first + n_outputs, n_features)
         )
+        gate = None
+        if blocks is not None:
+            blocks = torch.as_tensor(blocks)
+            gate = nn.Parameter(torch.ones(members, int(blocks.max()) + 1))
+        self._first_gates = 1.0 if gates is None else gates
+        self.register_parameter("gate", gate)
+        self.register_buffer("block", blocks, persistent=False)
         self.hidden_weights = nn.ParameterList(
             torch.zeros(members, n_out, n_in)
             for n_in, n_out in itertools.pairwise([*hidden, n_outputs])
@@ -119,6 +135,19 @@ class ChainzRuleNetwork(nn.Module):
     def skip(self):
         """View of ``W_skip``."""
         return self.input_weight[:, self._n_first :]
+
+    def gated(self, input_weight, gate):
+        """Return the weights that the inputs meet: each block times its gate."""
+        if gate is None:
+            return input_weight
+        return input_weight * gate.index_select(1, self.block).unsqueeze(1)
+
+    def fold_gates(self):
+        """Multiply the gates into the weights, and set them to 1."""
+        if self.gate is not None:
+            with torch.no_grad():
+                self.input_weight.copy_(self.gated(self.input_weight, self.gate))
+                self.gate.fill_(1.0)
 
     @property
     def has_thresholds(self):
@@ -162,6 +191,8 @@ class ChainzRuleNetwork(nn.Module):
                 first = torch.as_tensor(self._first_thresholds, dtype=torch.float64)
                 self.set_output_bias(-first.expand(self.members, -1))
             self.skip.zero_()
+            if self.gate is not None:
+                self.gate.copy_(torch.as_tensor(self._first_gates).expand_as(self.gate))
         for activation in self.activations:
             if hasattr(activation, "reset_parameters"):
                 activation.reset_parameters(generators)
@@ -192,7 +223,8 @@ class ChainzRuleNetwork(nn.Module):
 
     def forward(self, x):
         """Return outputs (members, batch, n_outputs), or margins over thresholds."""
-        mapped = map_inputs(x if x.dim() == 3 else x.unsqueeze(0), self.input_weight)
+        inputs = self.gated(self.input_weight, self.gate)
+        mapped = map_inputs(x if x.dim() == 3 else x.unsqueeze(0), inputs)
         z, skipped = mapped.tensor_split([self._n_first], dim=2)
         outputs = skipped + self.output_bias.unsqueeze(1)
         if not self.activations:

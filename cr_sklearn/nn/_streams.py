@@ -36,16 +36,20 @@ class Streams:
 
     def __init__(self, network):
         self._activations = list(network.activations)
-        self._inputs = network.input_weight.detach()
+        self._weight = network.input_weight.detach()
+        self._gate, self._block = network.gate, network.block
+        if self._gate is not None:
+            self._gate = self._gate.detach()
+        self._gated = network.gated
         self._weights = [weight.detach() for weight in network.hidden_weights]
         self._transposed = [weight.mT for weight in self._weights]
         self._biases = [bias.detach().unsqueeze(1) for bias in network.biases]
         self._has_thresholds = network.has_thresholds
         self._terms = [activation.terms() for activation in self._activations]
         # Units of the first layer; without hidden layers the skip is the whole model.
-        self._n_first = self._inputs.shape[1] - network.n_outputs
+        self._n_first = self._weight.shape[1] - network.n_outputs
 
-    def forward(self, x, probes=None, tangents=None, between=None):
+    def forward(self, x, probes=None, tangents=None, between=None, n_penalised=None):
         """Return outputs, and squared norms of the tangents behind every layer.
 
         Parameters
@@ -58,16 +62,18 @@ class Streams:
             ``(A V)^T``, in place of ``probes``. With neither there are no tangents.
         between : Tensor of shape (groups, m, d) or None
             Further rows, which alone carry tangents then. They have no outputs.
+        n_penalised : int or None, default=None
+            Without ``between``: the last so many rows alone carry tangents.
 
         Returns
         -------
         outputs : Tensor of shape (members, batch, n_outputs)
             With thresholds the margins, (members, batch, K - 1).
         norms : Tensor of shape (n_layers + 1, members, batch or 1)
-            ``||S^l V||_F^2``, the output's last; with ``between`` of its m rows.
+            ``||S^l V||_F^2``, the output's last; of the rows with tangents.
         """
         n_rows, n_first = x.shape[1], self._n_first
-        n_penalised = n_rows
+        n_penalised = n_rows if n_penalised is None else n_penalised
         if between is not None:
             n_penalised = between.shape[1]
             x = torch.cat([x.expand(len(between), -1, -1), between], dim=1)
@@ -75,7 +81,8 @@ class Streams:
         rest = batch - n_penalised
         if probes is not None:
             x = torch.cat([x.expand(len(probes), -1, -1), probes], dim=1)
-        mapped = map_inputs(x, self._inputs)
+        self.inputs = self._gated(self._weight, self._gate)
+        mapped = map_inputs(x, self.inputs)
         if probes is not None:
             tangents = _dealt(mapped[:, batch:], n_penalised)
             mapped = mapped[:, :batch]
@@ -100,7 +107,7 @@ class Streams:
         else:
             outputs, carried = mapped, tangents
         norms.append(_squared_norm(carried))
-        self._saved = x, batch, shape, layers, carried, tangents.shape[1] == 1
+        self._saved = x, batch, n_rows, shape, layers, carried, tangents.shape[1] == 1
         bias = self._biases[-1]
         if self._has_thresholds:
             bias = -ordered_thresholds(bias)
@@ -122,7 +129,7 @@ class Streams:
         grad_mapped : Tensor of shape (groups, batch, per group * (n_1 + n_outputs))
             Gradients of the rows times ``A``.
         """
-        x, batch, shape, layers, carried, shared = self._saved
+        x, batch, n_rows, shape, layers, carried, shared = self._saved
         n_penalised, n_tangents = shape
         rest = batch - n_penalised
         grad_norms = 2.0 * grad_norms[..., None, None]
@@ -132,8 +139,8 @@ class Streams:
             free = self._biases[-1].squeeze(1)
             grad_biases = [free_gradient(free, -grad_biases[0])]
             grad_outputs = grad_outputs.sum(dim=2, keepdim=True)
-        if rest:
-            grad_outputs = F.pad(grad_outputs, (0, 0, 0, n_penalised))
+        if batch > n_rows:
+            grad_outputs = F.pad(grad_outputs, (0, 0, 0, batch - n_rows))
         grad_weights, grad_coefficients = [], []
         if layers:
             head = torch.cat([grad_outputs, grad_carried.flatten(1, 2)], dim=1)
@@ -176,14 +183,32 @@ class Streams:
         groups, n_rows, _ = x.shape
         per_group = grad_mapped.view(groups, -1, n_rows, grad_mapped.shape[2])
         grad_mapped = per_group.transpose(1, 2).flatten(2)
-        grad_inputs = torch.bmm(grad_mapped.mT, x).view_as(self._inputs)
+        grad_inputs = torch.bmm(grad_mapped.mT, x).view_as(self._weight)
         gradients = [
-            grad_inputs,
+            *self.ungated(grad_inputs),
             *reversed(grad_weights),
             *reversed(grad_biases),
             *reversed(grad_coefficients),
         ]
         return gradients, grad_tangents, grad_mapped[:, :batch]
+
+    def ungated(self, grad_inputs):
+        """Return gradients of the input's weight and gate, from that of their product.
+
+        Parameters
+        ----------
+        grad_inputs : Tensor of shape (members, n_1 + n_outputs, d)
+
+        Returns
+        -------
+        list of Tensor
+            Without gates the gradient of the weight alone.
+        """
+        if self._gate is None:
+            return [grad_inputs]
+        by_input = (grad_inputs * self._weight).sum(dim=1)
+        grad_gate = torch.zeros_like(self._gate).index_add_(1, self._block, by_input)
+        return [self._gated(grad_inputs, self._gate), grad_gate]
 
 
 def _squared_norm(carried):

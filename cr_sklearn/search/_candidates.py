@@ -1,9 +1,13 @@
 """Candidates of ``dreg_strength="auto"``: a table of what their networks differ in."""
 
+import math
 from typing import NamedTuple
 
-# The range that data sets of 100 to 10,000 rows were seen to prefer.
-STRENGTHS = (0.0002, 0.0015, 0.01, 0.08)
+# The weakest strength for 2,000 rows, how it falls with more of them, and how many
+# times as strong the next one is.
+_WEAKEST, _FALL, _STEP = 2e-4, 0.3, 7.5
+# Strengths for at most 2,000 rows; one fewer for each doubling of these.
+_MOST, _FEW_ROWS = 4, 2000
 # Of networks without hidden layers: where columns act one by one, a strength that rules
 # out interactions would weaken the columns themselves as well.
 LINEAR_STRENGTHS = (0.0003, 0.003)
@@ -33,17 +37,29 @@ class Candidate(NamedTuple):
         return self._replace(dreg_strength=None)
 
 
-def candidates(hidden_layer_sizes, linear=True):
+def strengths(n_rows):
+    """Return the strengths that are tried, from the weakest.
+
+    With more rows the data needs less of a penalty, and the choice matters less.
+    """
+    doublings = max(0.0, math.log2(n_rows / _FEW_ROWS))
+    weakest = _WEAKEST * 2.0 ** (-_FALL * doublings)
+    n_strengths = max(1, round(_MOST - doublings))
+    return [weakest * _STEP**k for k in range(n_strengths)]
+
+
+def candidates(hidden_layer_sizes, n_rows, linear=True):
     """Return the table of candidates.
 
     Parameters
     ----------
     hidden_layer_sizes : tuple of int
         Those of the estimator. Without hidden layers all candidates are linear.
+    n_rows : int
     linear : bool, default=True
         Whether there are linear networks beside those with hidden layers.
     """
-    table = [Candidate(strength, hidden_layer_sizes) for strength in STRENGTHS]
+    table = [Candidate(strength, hidden_layer_sizes) for strength in strengths(n_rows)]
     if hidden_layer_sizes and linear:
         table += [
             Candidate(strength, (), _LINEAR_BATCHES, _LINEAR_STEP)

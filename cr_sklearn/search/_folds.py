@@ -9,6 +9,8 @@ import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
 _N_FOLDS = 5
+# The more rows, the more of them train: up to eighths are held out, and of four folds.
+_MANY_ROWS, _MOST_FOLDS, _MORE_FOLDS, _USED_FOLDS = 1000, 8, 1.5, 4
 # With fewer rows, five folds predict no better than three.
 _FEW_ROWS, _FEW_FOLDS = 50, 3
 # With fewer still, held-out parts are too small to tell strengths apart.
@@ -65,8 +67,9 @@ def _stratified_folds(cv, head, rows, random_state):
     first, copy_of = rows.without_copies()
     target = head.strata(rows.target)[first]
     counts = np.bincount(target)
+    n_used = None
     if cv == "auto":
-        cv = _n_folds(counts)
+        cv, n_used = _n_folds(counts)
         if cv is None:
             return None
     cv = _N_FOLDS if cv is None else cv
@@ -101,16 +104,18 @@ def _stratified_folds(cv, head, rows, random_state):
                     np.flatnonzero(held_out).astype(np.int32),
                 )
             )
-    return folds
+    return folds[:n_used]
 
 
 def _n_folds(counts):
-    """Choose the number of folds; None where rows are too few."""
+    """Choose the number of folds and how many are used; None where rows are too few."""
     if counts[counts >= _N_FOLDS].sum() >= _FEW_ROWS:
-        return _N_FOLDS
+        doublings = max(0.0, np.log2(counts.sum() / _MANY_ROWS))
+        n_folds = round(min(_N_FOLDS + _MORE_FOLDS * doublings, _MOST_FOLDS))
+        return n_folds, min(n_folds, _N_FOLDS) - (doublings >= 1.0)
     if counts.sum() >= _TOO_FEW_ROWS and counts[counts > 0].min() >= _FEW_FOLDS:
-        return _FEW_FOLDS
-    return None
+        return _FEW_FOLDS, _FEW_FOLDS
+    return None, None
 
 
 def _given_folds(cv, y, head, rows):

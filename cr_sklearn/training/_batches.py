@@ -11,11 +11,15 @@ from cr_sklearn.training._between import SwitchRows
 # Random tangents of a batch, dealt out to its rows: the penalty is their mean all the
 # same, and one for each row would cost as much as the rows themselves.
 N_PROBES = 16
-# Of the rows of a batch, those that go between the values of columns as well.
-_MOVED_SHARE = 0.25
+# Of the rows of a batch, those that the projected penalty is evaluated at.
+PENALISED_SHARE = 0.25
 # Positions and targets of so many rows are put in order at a time: in one go for small
 # tables, where calls cost more than rows, and in little memory for large ones.
 _ROWS_IN_ORDER = 2**17
+
+
+# Rows that tell how large they are.
+_ROWS_OF_NORM = 2**14
 
 
 class EncodedRows(NamedTuple):
@@ -45,6 +49,12 @@ class EncodedRows(NamedTuple):
             switches,
         )
 
+    def square_norm(self):
+        """Return the mean squared norm of the rows, by some where there are many."""
+        some = torch.arange(min(len(self.y), _ROWS_OF_NORM), device=self.y.device)
+        x, weight = self.x.index_select(0, some), self.weight[some]
+        return float(weight @ (x * x).sum(dim=1) / weight.sum())
+
     def and_also(self, others):
         """Return these rows and others; only these where they are no tensor."""
         if not isinstance(self.x, torch.Tensor):
@@ -63,7 +73,8 @@ class Batch(NamedTuple):
     ``probes`` (groups, k, d), None unless the derivative stream is projected; ``y`` and
     ``weight`` (members, batch). ``between`` (groups, k, d) are the first k rows, moved
     between the values of their switches: there the penalty is evaluated instead. None
-    where there are no switches.
+    where there are no switches. ``n_penalised`` rows, the last ones or those moved,
+    are penalised; None for all.
     """
 
     x: torch.Tensor
@@ -71,6 +82,7 @@ class Batch(NamedTuple):
     y: torch.Tensor
     weight: torch.Tensor
     between: torch.Tensor | None = None
+    n_penalised: int | None = None
 
 
 def member_generators(seeds, purpose, first_epoch=0):
@@ -190,17 +202,20 @@ class PackedBatches:
             ):
                 x, between = self._take(rows), None
                 if move is not None:
-                    between = move.of(x[:, : self._n_moved])
-                yield Batch(x, tangent, *rest, between)
+                    between = move.of(x[:, -self._n_moved :])
+                n_penalised = self._n_moved if tangent is not None else None
+                yield Batch(x, tangent, *rest, between, n_penalised)
 
     @property
     def _n_moved(self):
-        return math.ceil(_MOVED_SHARE * (self.n_rows // self._n_batches))
+        # A single batch has its rows in their own order.
+        share = PENALISED_SHARE if self._n_batches > 1 else 1.0
+        return math.ceil(share * (self.n_rows // self._n_batches))
 
     def _draw_moves(self, order, sizes, tangents):
         """Move the first rows of each batch, and turn their tangents in place."""
-        first = np.cumsum([0, *sizes[:-1]])
-        moved = [order[:, start : start + self._n_moved] for start in first]
+        ends = np.cumsum(sizes)
+        moved = [order[:, end - self._n_moved : end] for end in ends]
         index = torch.cat(moved, dim=1)
         if self._index is not None:
             index = self._index.gather(1, index)
@@ -234,7 +249,7 @@ class PackedBatches:
         )
 
     def _draw_probes(self):
-        n_tangents = min(N_PROBES, self.n_rows // self._n_batches)
+        n_tangents = min(N_PROBES, self._n_moved)
         if self._between is not None:
             n_tangents = self._n_moved
         return _Probes(self._probes, self._n_batches, n_tangents, self.rows.x.shape[1])

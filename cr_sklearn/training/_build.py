@@ -1,5 +1,6 @@
 """From encoded rows to a training: folds, networks and settings."""
 
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -14,16 +15,22 @@ from cr_sklearn.training._isolation import check_device
 from cr_sklearn.training._settings import (
     TrainingSettings,
     exact_or_projected,
+    input_step,
     n_epochs,
+    n_epochs_at_most,
     n_rows_per_batch,
+    n_units,
 )
-from cr_sklearn.training._training import Pack, Training
+from cr_sklearn.training._training import Pack, Screening, Training
+from cr_sklearn.training._validation import Validation
 
 MAX_SEED = np.iinfo(np.int32).max
 # What "auto" is for tables too small for inner folds, and in partial_fit.
 _AUTO_STRENGTH = 0.01
 # What "auto" is where the strength is fixed.
 _AUTO_MEMBERS = 8
+# Hidden layers where "auto" chooses their units.
+_AUTO_LAYERS = 2
 
 
 def hold_out(estimator, head, rows, random_state):
@@ -55,10 +62,9 @@ def make_search(estimator, head, rows, seed):
     folds = inner_folds(estimator.cv, head, rows, seed)
     if folds is None:
         return None
-    return Search(
-        candidates(hidden_layers(estimator), estimator._options.linear_candidates),
-        folds,
-    )
+    hidden = hidden_layers(estimator, head, rows)
+    linear = estimator._options.linear_candidates
+    return Search(candidates(hidden, len(rows.target), linear), folds)
 
 
 def build(
@@ -81,7 +87,7 @@ def build(
     progress : FitProgress
     """
     if search is None:
-        networks, groups = _fixed_networks(estimator, start), None
+        networks, groups = _fixed_networks(estimator, head, rows, start), None
         seeds = random_state.randint(MAX_SEED, size=len(networks))
         n_rows = len(rows.target) + (len(start.again.target) if start.again else 0)
     else:
@@ -89,7 +95,16 @@ def build(
         seeds = random_state.randint(MAX_SEED, size=len(networks))
         fold_seeds = random_state.randint(MAX_SEED, size=len(search.folds))
         groups = search.groups(fold_seeds.tolist())
-    packs = _packs(estimator, head, rows, start, networks, seeds, n_rows)
+    packs = _packs(
+        estimator,
+        head,
+        rows,
+        start,
+        networks,
+        seeds,
+        n_rows,
+        averages=search is not None and validation_rows is None,
+    )
     template = packs[-1].network.skip
     encode = partial(
         encode_rows,
@@ -97,42 +112,62 @@ def build(
         template=template,
         max_bytes=estimator._options.max_encoded_bytes,
     )
-    encoded = encode(rows)
+    encoded = encode(rows, statistics=start.statistics)
     if not estimator._options.between:
         encoded = encoded._replace(switches=None)
     if start.again:
         encoded = encoded.and_also(encode(start.again))
-    if validation_rows is not None:
-        validation_rows = encode(validation_rows)
+    step = input_step(encoded.square_norm())
+    packs = [
+        pack._replace(settings=replace(pack.settings, input_step=step))
+        for pack in packs
+    ]
+    validation = screening = None
     criterion = head.make_criterion().to(template.device)
-    halving, best_members = estimator._options.halving, None
-    if search is not None and validation_rows is None:
-        best_members = partial(
-            search.best_members,
-            n_kept=halving.n_kept,
-            x=encoded.x,
-            criterion=head.make_criterion(),
-            rows=rows,
-        )
+    if validation_rows is not None:
+        validation = Validation.of(encode(validation_rows))
+    elif search is not None:
+        validation = Validation.of(encoded, [fold.held_out for fold in search.folds])
+        screening = _screening(estimator._options, search, packs, head, encoded, rows)
     training = Training(
         packs,
         estimator.activation,
         criterion,
         encoded,
         groups=groups,
-        validation_rows=validation_rows,
+        validation=validation,
         optimizer_state=start.optimizer_state,
         progress=progress,
-        halving=halving,
-        best_members=best_members,
+        verbose=int(estimator.verbose),
+        screening=screening,
     )
     if start.network is not None:
         training.load(start.network)
     return training
 
 
-def hidden_layers(estimator):
+def _screening(options, search, packs, head, encoded, rows):
+    """Return how candidates are screened; None if all of them go on."""
+    last = packs[-1]
+    n_candidates = len(last.members) // len(search.folds)
+    if options.n_screened is None or n_candidates <= options.n_kept:
+        return None
+    best_members = partial(
+        search.best_members,
+        n_kept=options.n_kept,
+        x=encoded.x,
+        criterion=head.make_criterion(),
+        rows=rows,
+    )
+    n_steps = -(-search.n_rows // last.settings.batch_size)
+    return Screening(-(-options.n_screened // n_steps), best_members)
+
+
+def hidden_layers(estimator, head, rows):
     """Return the units of each hidden layer, as a tuple of int."""
+    if estimator.hidden_layer_sizes == "auto":
+        n_outputs = head.output_layer(rows.target, rows.weight)["n_outputs"]
+        return (n_units(len(rows.target), n_outputs),) * _AUTO_LAYERS
     hidden = np.atleast_1d(estimator.hidden_layer_sizes)
     if hidden.ndim != 1 or (hidden <= 0).any() or (hidden % 1 != 0).any():
         raise ValueError(
@@ -142,10 +177,13 @@ def hidden_layers(estimator):
     return tuple(hidden.astype(int).tolist())
 
 
-def _fixed_networks(estimator, start):
+def _fixed_networks(estimator, head, rows, start):
     """Make one candidate for each network, where nothing is searched."""
-    hidden = hidden_layers(estimator)
     goes_on = start.network is not None
+    if estimator.hidden_layer_sizes == "auto" and goes_on:
+        hidden = tuple(bias.shape[1] for bias in start.network.intercepts[:-1])
+    else:
+        hidden = hidden_layers(estimator, head, rows)
     n_members = estimator.n_estimators
     if n_members == "auto":
         n_members = len(estimator._strengths) if goes_on else _AUTO_MEMBERS
@@ -159,7 +197,7 @@ def _fixed_networks(estimator, start):
     return [Candidate(float(strength), hidden) for strength in strengths]
 
 
-def _packs(estimator, head, rows, start, networks, seeds, n_rows):
+def _packs(estimator, head, rows, start, networks, seeds, n_rows, *, averages):
     """Build networks by shape, those with the most layers last."""
     device, dtype = check_device(estimator.device, estimator.dtype), estimator.dtype
     batch_size = n_rows_per_batch(estimator.batch_size, n_rows)
@@ -171,6 +209,8 @@ def _packs(estimator, head, rows, start, networks, seeds, n_rows):
     for member, candidate in enumerate(networks):
         members_of.setdefault(candidate.shape, []).append(member)
     packs, options = [], estimator._options
+    goes_on = start.network is not None or start.is_partial
+    blocks = start.encoder.block_ if options.gates and not goes_on else None
     shapes = sorted(members_of, key=lambda shape: len(shape.hidden_layer_sizes))
     for shape in shapes:
         members = np.array(members_of[shape])
@@ -180,6 +220,8 @@ def _packs(estimator, head, rows, start, networks, seeds, n_rows):
             **output_layer,
             activation=estimator.activation,
             degree=estimator.degree,
+            blocks=blocks if shape.hidden_layer_sizes else None,
+            gates=start.encoder.gate_,
             seeds=seeds[members].tolist(),
             dtype=dtype,
             device=device,
@@ -198,11 +240,13 @@ def _packs(estimator, head, rows, start, networks, seeds, n_rows):
                 n_rows,
                 has_switches=options.between and start.encoder.switches_.n_switches > 0,
             ),
-            weight_decay=options.weight_decay,
+            weight_decay=options.weight_decay / shape.learning_rate_init,
             tol=estimator.tol,
             n_iter_no_change=estimator.n_iter_no_change,
-            verbose=int(estimator.verbose) if shape is shapes[-1] else 0,
             net=options.net,
         )
+        if averages and shape.hidden_layer_sizes:
+            most = n_epochs_at_most(estimator.max_iter)
+            settings = replace(settings, averages=True, max_iter=most)
         packs.append(Pack(members, network, settings, seeds[members].tolist()))
     return packs

@@ -13,7 +13,7 @@ from cr_sklearn.training._between import SwitchRows
 _ROWS_AT_ONCE = 2048
 
 
-def encode_rows(encoder, rows, template, max_bytes):
+def encode_rows(encoder, rows, template, max_bytes, statistics=None):
     """Encode rows as tensors, moved once.
 
     Parameters
@@ -25,15 +25,19 @@ def encode_rows(encoder, rows, template, max_bytes):
         Tensor with the dtype and device of the result.
     max_bytes : int
         Encoded tables up to this size are kept.
+    statistics : ndarray of shape (n, n_statistics) or None, default=None
+        In place of those that the encoder gives.
     """
     n_rows = len(rows.target)
     if n_rows * encoder.n_encoded_ * template.element_size() > max_bytes:
-        x = TableInputs(encoder, rows.columns, template)
+        x = TableInputs(encoder, rows.columns, template, statistics)
         levels = x.levels
     else:
         levels = _no_levels(encoder, n_rows)
         x = torch.empty((n_rows, encoder.n_encoded_), dtype=template.dtype)
         for some, encoded in _encoded_batches(encoder, rows.columns):
+            if statistics is not None:
+                encoded[:, _statistics_of(encoder)] = statistics[some]
             x[some] = torch.from_numpy(encoded)
             levels[some] = encoder.switches_.levels(encoded)
         x = x.to(template.device)
@@ -65,7 +69,7 @@ class TableInputs:
         From :meth:`Switches.levels`.
     """
 
-    def __init__(self, encoder, columns, template):
+    def __init__(self, encoder, columns, template, statistics=None):
         self.shape = (columns.n_rows, encoder.n_encoded_)
         self.dtype, self.device = template.dtype, template.device
         # The encoding is in float64, which MPS has not.
@@ -85,13 +89,23 @@ class TableInputs:
         mean = encoder.indicator_mean_
         indicators = torch.empty((columns.n_rows, len(mean)), dtype=torch.uint8)
         self.levels = _no_levels(encoder, columns.n_rows)
-        if self.levels.shape[1]:
-            columns_of = slice(len(encoder.center_), encoder.n_standardised)
+        places = _statistics_of(encoder)
+        self._statistics = torch.empty(
+            (columns.n_rows, places.stop - places.start), dtype=self.dtype
+        )
+        columns_of = slice(len(encoder.center_), places.start)
+        if columns_of.stop > columns_of.start or self._statistics.shape[1]:
             for rows, encoded in _encoded_batches(encoder, columns):
                 self.levels[rows] = encoder.switches_.levels(encoded)
+                self._statistics[rows] = torch.from_numpy(encoded[:, places]).to(
+                    self.dtype
+                )
                 values = np.rint(encoded[:, columns_of] + mean).astype(np.uint8)
                 values[encoded[:, columns_of] == 0.0] = 2
                 indicators[rows] = torch.from_numpy(values)
+        if statistics is not None:
+            self._statistics = torch.as_tensor(statistics, dtype=self.dtype)
+        self._statistics = self._statistics.to(place)
         self._indicators = indicators.to(place)
         self._is_complete = not (indicators == 2).any()
 
@@ -116,10 +130,12 @@ class TableInputs:
             if self._filled is not None:
                 ramps = ramps.index_select(1, self._filled)
             out[:, start:] = ramps
+        stop = n_numeric + len(self._indicator_mean)
         indicators = self._indicators.index_select(dim, index).to(self.dtype)
-        torch.sub(indicators, self._indicator_mean, out=out[:, n_numeric:start])
+        torch.sub(indicators, self._indicator_mean, out=out[:, n_numeric:stop])
         if not self._is_complete:
-            out[:, n_numeric:start].masked_fill_(indicators == 2.0, 0.0)
+            out[:, n_numeric:stop].masked_fill_(indicators == 2.0, 0.0)
+        out[:, stop:start] = self._statistics.index_select(dim, index)
         out[:, :n_numeric] = bound(xp, v).nan_to_num_()
 
     def _fit_ramps(self, ramps, constant):
@@ -141,6 +157,12 @@ class TableInputs:
 
         self._slopes = Trapezoids(*map(spread, ramps.slopes_))
         self._ramp_mean = spread(ramps.mean_)
+
+
+def _statistics_of(encoder):
+    """Return the encoded columns that are statistics."""
+    start = len(encoder.center_) + len(encoder.indicator_mean_)
+    return slice(start, encoder.n_standardised)
 
 
 def _no_levels(encoder, n_rows):

@@ -3,6 +3,7 @@
 import numpy as np
 from sklearn.utils import check_random_state
 
+from cr_sklearn.encoding._target_statistics import folds
 from cr_sklearn.inference._derivatives import outputs_and_sensitivity
 from cr_sklearn.inference._fitted_network import FittedNetwork
 from cr_sklearn.search._copies import original_rows
@@ -66,6 +67,7 @@ class Fit:
         estimator, rows = self.estimator, self.rows
         searches = estimator.dreg_strength == "auto" and self.start.network is None
         if not (searches or estimator.early_stopping):
+            self._fit_target()
             return
         is_categorical = self.start.encoder.is_categorical_
         original = original_rows(rows.columns, is_categorical, rows.target)
@@ -74,8 +76,26 @@ class Fit:
             self.rows, self.held_out = hold_out(
                 estimator, self.head, self.rows, self.random_state
             )
+        self._fit_target()
         if searches:
             self.search = make_search(estimator, self.head, self.rows, self.fold_seed)
+
+    def _fit_target(self):
+        """Learn what levels tell of the target, unless an earlier fit has."""
+        options = self.estimator._options
+        if self.start.network is not None or not options.target_statistics:
+            return
+        rows = self.rows
+        original = np.arange(len(rows.target))
+        if rows.original is not None:
+            original = rows.original
+        statistics = self.start.encoder.fit_target(
+            rows.columns,
+            self.head.shares(rows.target),
+            rows.weight,
+            folds(original, self.fold_seed),
+        )
+        self.start = self.start._replace(statistics=statistics)
 
     def train(self):
         """Build the networks and train them."""

@@ -24,6 +24,8 @@ class TrainingHistory:
         Whether a rule or a callback did.
     n_iter_all : int or None
         Epochs after which some members stopped for good; None if all went on.
+    best_epoch : int or None
+        The epoch of the lowest mean validation loss, where averages are validated.
     optimizer_state : list of dict of ndarray
         Moments of AdamW at the end, by parameter.
     """
@@ -34,7 +36,20 @@ class TrainingHistory:
     interrupted: bool = False
     stopped: bool = False
     n_iter_all: int = None
+    best_epoch: int = None
     optimizer_state: list = None
+
+    def after(self, earlier):
+        """Return this history, of means, behind that of the epochs before."""
+        best_epoch = self.best_epoch
+        if best_epoch is not None:
+            best_epoch += len(earlier.loss)
+        curves = {
+            name: getattr(earlier, name) + getattr(self, name)
+            for name in ("loss", "dreg", "validation_loss")
+        }
+        n_iter_all = earlier.n_iter_all
+        return replace(self, **curves, best_epoch=best_epoch, n_iter_all=n_iter_all)
 
     def mean(self):
         """Average the curves over members."""

@@ -13,17 +13,22 @@ from cr_sklearn.nn._streams import Streams
 from cr_sklearn.training._batches import PackedBatches, member_generators
 from cr_sklearn.training._history import TrainingHistory
 from cr_sklearn.training._optimizer import FlatAdamW
-from cr_sklearn.training._progress import TrainingProgress
-from cr_sklearn.training._stopping import BestWeights, StopTraining, diverged
+from cr_sklearn.training._stopping import (
+    BestAverages,
+    BestWeights,
+    LevelledOff,
+    StopTraining,
+    diverged,
+)
 
-# Validation rows that go through the networks at a time.
+# Rows whose outputs are checked at the end.
 _ROWS_AT_ONCE = 1024
 # What is larger is no logit: the last step went too far.
 _LARGEST_OUTPUT = 1e15
-# Inputs of a unit above which their weights take smaller steps, and how much smaller.
-_WIDE, _WIDE_POWER = 128, 1.5
-# At least this much for the columns of a table: thousands of them are sparse.
-_LEAST_FACTOR = 1 / 16
+# Steps of gates, in those of the weights, and their decay.
+_GATE_STEP, _GATE_DECAY = 1.5, 0.45
+# Epochs that weights are averaged over.
+_AVERAGED = 0.5
 
 
 def initial_network(
@@ -55,7 +60,7 @@ def train(
     seeds,
     *,
     groups=None,
-    validation_rows=None,
+    validation=None,
     optimizer_state=None,
     progress=None,
 ):
@@ -67,9 +72,9 @@ def train(
         On its device, in its dtype, with its initial weights.
     criterion : Module
         Data loss per member and sample, such as :class:`cr_sklearn.nn.CrossEntropy`.
-    rows, validation_rows : EncodedRows
-        With validation rows every member ends with the weights of its own best
-        epoch on them.
+    rows : EncodedRows
+    validation : Validation or None
+        With it every member ends with the weights of its own best epoch.
     settings : TrainingSettings
     seeds : sequence of int
         One per member, for its order of the rows and its probes; groups have seeds of
@@ -79,8 +84,7 @@ def train(
         member, in an order of its own.
     optimizer_state : list of dict or None
         That of an earlier history, to go on where it ended.
-    progress : object or None
-        With methods ``begin_epoch()`` and ``end_epoch() -> stop``.
+    progress : TrainingProgress or None
 
     Raises
     ------
@@ -99,13 +103,15 @@ def train(
         settings.first_epoch,
     )
     net = (settings.net or PackedNet)(
-        network, criterion, settings, validation_rows, penalised
+        network, criterion, settings, validation, penalised, len(batches)
     )
-    best = BestWeights(settings, validated=validation_rows is not None)
-    net.callbacks = [
-        ("best", best),
-        *_make_callbacks(settings, progress),
-    ]
+    if settings.averages:
+        best = BestAverages(settings)
+    else:
+        best = BestWeights(settings, validated=validation is not None)
+    net.callbacks = [("best", best)]
+    if progress is not None:
+        net.callbacks.append(("progress", progress))
     net.initialize()
     if optimizer_state is not None:
         net.optimizer_.load_state(optimizer_state)
@@ -115,13 +121,17 @@ def train(
         net.fit_loop(batches)
     except StopTraining:
         stopped = True
+    except LevelledOff:
+        pass
     except KeyboardInterrupt:
         interrupted = True
     except torch.linalg.LinAlgError as error:  # of the Gram matrix of the weights
         raise diverged(settings, len(net.history)) from error
     finally:
         net.notify("on_train_end")
-    if interrupted or validation_rows is not None:
+    if settings.averages:
+        best.restore(net, is_over=interrupted or stopped)
+    elif interrupted or validation is not None:
         best.restore()
     if not all(bool(p.isfinite().all()) for p in net.packed_parameters()):
         raise diverged(settings, len(net.history))
@@ -130,6 +140,7 @@ def train(
         interrupted=interrupted,
         stopped=stopped,
         optimizer_state=net.optimizer_.state(),
+        best_epoch=getattr(best, "best_epoch", None),
     )
     for epoch in net.history:
         if "dreg" in epoch:  # not so in an epoch that was interrupted
@@ -151,7 +162,7 @@ def check_outputs(network, rows, settings):
     with torch.no_grad():
         outputs = network(rows.x.index_select(0, some))
     if not bool((outputs.abs() < _LARGEST_OUTPUT).all()):
-        raise diverged(settings, settings.done + settings.max_iter)
+        raise diverged(settings, settings.first_epoch + settings.max_iter)
 
 
 class PackedNet(NeuralNet):
@@ -163,7 +174,9 @@ class PackedNet(NeuralNet):
     :class:`~cr_sklearn.nn._streams.Streams`.
     """
 
-    def __init__(self, module, criterion, settings, validation_rows, penalised):
+    def __init__(
+        self, module, criterion, settings, validation, penalised, steps_per_epoch
+    ):
         super().__init__(
             module,
             criterion,
@@ -174,8 +187,9 @@ class PackedNet(NeuralNet):
             device=None,
         )
         self.settings = settings
-        self.validation_rows = validation_rows
+        self.validation = validation
         self.penalised = penalised
+        self.steps_per_epoch = steps_per_epoch
 
     def initialize(self):
         super().initialize()
@@ -186,34 +200,27 @@ class PackedNet(NeuralNet):
         return self
 
     def initialize_optimizer(self, *args, **kwargs):
+        module, horizon = self.module_, None
+        if self.settings.averages:
+            horizon = max(1.0, _AVERAGED * self.steps_per_epoch)
+        gate, weights = module.gate, [module.input_weight, *module.hidden_weights]
+        decays = [(weight, self.settings.weight_decay) for weight in weights]
+        factors = []
+        if self.settings.input_step < 1.0:
+            factors.append((module.input_weight, self.settings.input_step))
+        if gate is not None:
+            decays.append((gate, _GATE_DECAY))
+            factors.append((gate, _GATE_STEP))
         self.optimizer_ = self.optimizer(
             self.packed_parameters(),
-            decayed=[self.module_.input_weight, *self.module_.hidden_weights],
             learning_rate=self.settings.learning_rate_init,
-            weight_decay=self.settings.weight_decay,
-            factors=self._factors(),
+            decays=decays,
+            factors=factors,
+            horizon=horizon,
         )
         # Only now are the parameters where they stay.
         self.streams_ = Streams(self.module_)
         return self
-
-    def _factors(self):
-        """Return factors of the step size for weights that many inputs share.
-
-        A step of Adam moves every weight about equally far, and so a sum over d inputs
-        up to d times as far: at the step size that suits dozens of inputs, cubics of
-        hundreds run away. NOTE[DIFF] The papers do not say how they train. G. Yang et
-        al., arXiv 2203.03466, divide by d; with the projected penalty, whose gradient
-        is the noisier the more inputs there are, strong penalties need more.
-        """
-        factors = []
-        for weight in [self.module_.input_weight, *self.module_.hidden_weights]:
-            factor = (_WIDE / weight.shape[2]) ** _WIDE_POWER
-            if weight is self.module_.input_weight:
-                factor = max(factor, _LEAST_FACTOR)
-            if factor < 1.0:
-                factors.append((weight, factor))
-        return factors
 
     @property
     def _default_callbacks(self):
@@ -232,12 +239,11 @@ class PackedNet(NeuralNet):
         if not training:
             return
         self._set_training(True)
-        first_step = (self.settings.done + len(self.history) - 1) * len(iterator)
-        n_steps = self.settings.n_epochs * len(iterator)
+        first_step = (len(self.history) - 1) * len(iterator)
         losses = penalties = 0.0
         for step, batch in enumerate(iterator, first_step):
             gradients, batch_losses, batch_penalties = self.train_step_single(batch)
-            self.optimizer_.step(gradients, self._schedule(step / n_steps))
+            self.optimizer_.step(gradients, self._schedule(step))
             losses = losses + batch_losses
             penalties = penalties + batch_penalties
         # Members have the weights of their rows sum to the number of rows.
@@ -247,9 +253,15 @@ class PackedNet(NeuralNet):
         # What each member minimised, for the callbacks.
         self.objectives_ = losses + self.strengths_ * penalties.nan_to_num(0.0)
 
-    def _schedule(self, progress):
-        if self.settings.schedule == "constant":
-            return 1.0
+    def _schedule(self, step):
+        """Return the step size of a step, in that of the start."""
+        settings = self.settings
+        if settings.schedule in ("constant", "plateau"):
+            n_warm = settings.warm_up * self.steps_per_epoch
+            return min(1.0, (step + 1.0) / n_warm) if n_warm else 1.0
+        progress = step / (settings.max_iter * self.steps_per_epoch)
+        if settings.schedule == "linear":
+            return 1.0 - progress
         return 0.5 * (1.0 + math.cos(math.pi * progress))
 
     def train_step_single(self, batch, **fit_params):
@@ -259,17 +271,17 @@ class PackedNet(NeuralNet):
             tangents = input_tangents(self.module_)
         with torch.no_grad():
             outputs, norms = self.streams_.forward(
-                batch.x, batch.probes, tangents, batch.between
+                batch.x, batch.probes, tangents, batch.between, batch.n_penalised
             )
             losses, slopes = self.criterion_.value_and_slope(outputs, batch.y)
             # The objective is a weighted sum over rows, and over members, so that none
             # of them sees another's gradient.
             weight = batch.weight / batch.y.shape[1]
             norm_weight = weight
-            if batch.between is not None:
+            if batch.n_penalised is not None:
                 # Some of the rows, for all of them.
-                n_moved = batch.between.shape[1]
-                norm_weight = batch.weight[:, :n_moved] / n_moved
+                some = batch.weight[:, -batch.n_penalised :]
+                norm_weight = some / batch.n_penalised
             penalty = norms.sum(dim=0).expand_as(norm_weight)
             penalty = batch.y.shape[1] * torch.linalg.vecdot(norm_weight, penalty)
             norm_weight = self.strengths_.unsqueeze(1) * norm_weight
@@ -279,34 +291,20 @@ class PackedNet(NeuralNet):
                 weight.unsqueeze(2) * slopes, norm_weight.expand_as(norms)
             )
         if tangents is not None:
-            inputs = self.module_.input_weight
+            leaves = [self.module_.input_weight]
+            if self.module_.gate is not None:
+                leaves.append(self.module_.gate)
             # Of a scalar: with gradients given, torch would import its compiler.
             through_tangents = torch.sum(tangents * grad_tangents)
-            gradients[0] += torch.autograd.grad(through_tangents, inputs)[0]
+            more = torch.autograd.grad(through_tangents, leaves)
+            for gradient, further in zip(gradients, more, strict=False):
+                gradient += further
         loss = torch.linalg.vecdot(batch.weight, losses)
         if not self.penalised:
             penalty = torch.full_like(loss, math.nan)
         return gradients, loss, penalty
 
     def validation_losses(self):
-        """Return the mean data loss of each member on the validation rows."""
+        """Return the mean data loss of each member on the rows held out."""
         self._set_training(False)
-        x, y, weight, _ = self.validation_rows
-        everything = torch.arange(x.shape[0], device=weight.device)
-        with torch.no_grad():
-            outputs = torch.cat(
-                [
-                    self.module_(x.index_select(0, part))
-                    for part in everything.split(_ROWS_AT_ONCE)
-                ],
-                dim=1,
-            )
-            losses = self.criterion_(outputs, y.expand(outputs.shape[0], -1))
-            return (weight * losses).mean(dim=1)
-
-
-def _make_callbacks(settings, progress):
-    callbacks = []
-    if settings.verbose > 0 or progress is not None:
-        callbacks.append(("progress", TrainingProgress(settings, progress)))
-    return callbacks
+        return self.validation.losses(self.module_, self.criterion_)

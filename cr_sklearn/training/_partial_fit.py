@@ -31,6 +31,9 @@ class Start(NamedTuple):
         Rows that partial_fit has seen, the new ones among them.
     again : TrainingRows or None
         Rows seen before that are trained on beside the new ones.
+    statistics : ndarray of shape (n, n_statistics) or None
+        Out-of-fold statistics of the training rows, in place of those that the encoder
+        gives. None where there are none.
     is_partial : bool
         Whether it is a call of partial_fit: one epoch at a constant learning rate.
     """
@@ -40,6 +43,7 @@ class Start(NamedTuple):
     optimizer_state: Any = None
     sample: Any = None
     again: Any = None
+    statistics: Any = None
     is_partial: bool = False
 
 

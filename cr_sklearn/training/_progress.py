@@ -7,27 +7,32 @@ from cr_sklearn.training._stopping import StopTraining
 
 
 class TrainingProgress(Callback):
-    """Progress bar, lines per epoch, and the estimator's own callbacks."""
+    """Progress bar, lines per epoch, and the estimator's own callbacks.
 
-    def __init__(self, settings, progress):
-        self.settings = settings
-        self.progress = progress
+    Parameters
+    ----------
+    verbose : int
+        0 is silent, 1 shows a progress bar, 2 and more a line per epoch as well.
+    n_epochs : int
+        Of all phases of the training, at most.
+    hooks : object or None
+        With methods ``begin_epoch()`` and ``end_epoch() -> stop``.
+    """
+
+    def __init__(self, verbose, n_epochs, hooks):
+        self.verbose = verbose
+        self.hooks = hooks
+        self.n_done = 0
         self._bar = None
-
-    def on_train_begin(self, net, **kwargs):
-        if self.settings.verbose > 0:
-            self._bar = tqdm(
-                total=self.settings.n_epochs,
-                initial=self.settings.done,
-                desc="fit",
-                unit="epoch",
-            )
+        if verbose > 0:
+            self._bar = tqdm(total=n_epochs, desc="fit", unit="epoch")
 
     def on_epoch_begin(self, net, **kwargs):
-        if self.progress is not None:
-            self.progress.begin_epoch()
+        if self.hooks is not None:
+            self.hooks.begin_epoch()
 
     def on_epoch_end(self, net, **kwargs):
+        self.n_done += 1
         if self._bar is not None:
             epoch = net.history[-1]
             names = ("train_loss", "dreg", "validation_loss")
@@ -36,13 +41,14 @@ class TrainingProgress(Callback):
             }
             self._bar.update()
             self._bar.set_postfix(shown)
-            if self.settings.verbose > 1:
+            if self.verbose > 1:
                 line = ", ".join(f"{name} = {text}" for name, text in shown.items())
-                number = self.settings.done + len(net.history)
-                self._bar.write(f"Epoch {number}: {line}")
-        if self.progress is not None and self.progress.end_epoch():
+                self._bar.write(f"Epoch {self.n_done}: {line}")
+        if self.hooks is not None and self.hooks.end_epoch():
             raise StopTraining
 
-    def on_train_end(self, net, **kwargs):
+    def close(self):
+        """Leave the bar at the epochs that there were."""
         if self._bar is not None:
+            self._bar.total = self.n_done
             self._bar.close()

@@ -6,6 +6,11 @@ import numpy as np
 import torch
 from skorch.callbacks import Callback
 
+# A validation loss has levelled off when it has not fallen by this for so many epochs,
+# and as many steps as there are rows in each, within limits.
+_LEAST_GAIN, _EPOCHS_NO_CHANGE = 1e-5, 2
+_FEWEST_STEPS_NO_CHANGE, _MOST_STEPS_NO_CHANGE = 80, 150
+
 
 class NonFiniteLossError(ValueError):
     """The training diverged."""
@@ -24,6 +29,76 @@ def diverged(settings, epoch):
         "learning_rate_init; if that does not help, lower degree or the number of "
         "hidden layers, or change dreg_strength."
     )
+
+
+class LevelledOff(Exception):
+    """Ends a training whose validation loss no longer falls."""
+
+
+class BestAverages(Callback):
+    """Each member's average weights of its best epoch, and where the loss levels off.
+
+    The average is over the last epochs of a training at a constant step size, of which
+    it shows what a lower one would reach.
+
+    Parameters
+    ----------
+    settings : TrainingSettings
+
+    Attributes
+    ----------
+    best_epoch : int
+        With the lowest mean loss of all members.
+    """
+
+    def __init__(self, settings):
+        self.settings = settings
+
+    def on_train_begin(self, net, **kwargs):
+        self._loss = torch.full_like(net.strengths_, math.inf)
+        self._lowest, self.best_epoch, self._snapshot = math.inf, 0, None
+        self._saved = [(p, p.detach().clone()) for p in net.packed_parameters()]
+
+    def on_epoch_end(self, net, **kwargs):
+        """Check, remember and perhaps stop."""
+        net.optimizer_.swap_average()
+        losses, objective = net.validation_losses(), net.objectives_
+        net.history.record("validation_loss", losses.cpu().numpy())
+        if not bool(losses.isfinite().all() and objective.isfinite().all()):
+            raise diverged(self.settings, len(net.history))
+        improved = losses < self._loss - _LEAST_GAIN
+        self._loss = torch.where(improved, losses, self._loss)
+        for parameter, saved in self._saved:
+            mask = improved.view(-1, *[1] * (parameter.dim() - 1))
+            torch.where(mask, parameter.detach(), saved, out=saved)
+        net.optimizer_.swap_average()
+        if self.settings.schedule != "plateau":
+            return
+        mean, epoch = losses.mean().item(), len(net.history)
+        if mean < self._lowest - _LEAST_GAIN:
+            self._lowest, self.best_epoch = mean, epoch
+            self._snapshot = net.optimizer_.snapshot()
+        n_steps = max(self.settings.batch_size, _FEWEST_STEPS_NO_CHANGE)
+        n_steps = min(n_steps, _MOST_STEPS_NO_CHANGE)
+        patience = max(_EPOCHS_NO_CHANGE, -(-n_steps // net.steps_per_epoch))
+        if epoch - self.best_epoch >= patience:
+            raise LevelledOff
+
+    def restore(self, net, is_over):
+        """Put the weights where the next phase goes on, or the best averages.
+
+        Parameters
+        ----------
+        net : PackedNet
+        is_over : bool
+            Whether there is no next phase.
+        """
+        if is_over or self.settings.schedule == "linear":
+            with torch.no_grad():
+                for parameter, saved in self._saved:
+                    parameter.copy_(saved)
+        elif self.settings.schedule == "plateau":
+            net.optimizer_.restore(self._snapshot)
 
 
 class BestWeights(Callback):

@@ -4,9 +4,31 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
+import torch
 
 from cr_sklearn.inference._fitted_network import FittedNetwork
 from cr_sklearn.training import _loop, _weights
+from cr_sklearn.training._progress import TrainingProgress
+
+# Epochs in which the step size falls to zero, in those before; and at least.
+_LAST, _FEWEST_LAST = 0.4, 2
+# Epochs in which it rises at the beginning.
+_WARM_UP = 0.5
+
+
+class Screening(NamedTuple):
+    """How all candidates begin and the best of them go on.
+
+    Attributes
+    ----------
+    n_epochs : int
+        After which the others stop.
+    best_members : callable
+        ``network -> ndarray of int``: members that go on.
+    """
+
+    n_epochs: int
+    best_members: Any
 
 
 class Pack(NamedTuple):
@@ -38,12 +60,12 @@ class Training:
     activation : str
     criterion : Module
     rows : EncodedRows
-    groups, validation_rows, optimizer_state, progress
+    groups, validation, optimizer_state
         See :func:`~cr_sklearn.training._loop.train`. The groups are those of each pack.
-    halving : Halving or None
-        Where networks of the last pack stop after a part of the epochs.
-    best_members : callable or None
-        ``network -> ndarray of int``: members that go on then.
+    progress, verbose
+        See :class:`~cr_sklearn.training._progress.TrainingProgress`.
+    screening : Screening or None
+        Where not all candidates of the last pack train to the end.
 
     Attributes
     ----------
@@ -59,22 +81,23 @@ class Training:
         rows,
         *,
         groups=None,
-        validation_rows=None,
+        validation=None,
         optimizer_state=None,
         progress=None,
-        halving=None,
-        best_members=None,
+        verbose=0,
+        screening=None,
     ):
         self.packs = packs
         self.activation = activation
         self.criterion = criterion
         self.rows = rows
         self.groups = groups
-        self.validation_rows = validation_rows
+        self.validation = validation
         self.optimizer_state = optimizer_state
-        self.progress = progress
-        self.halving = halving
-        self.best_members = best_members
+        self._progress = None
+        self._hooks = progress
+        self.verbose = verbose
+        self.screening = screening
         self.history = None
         # Members of the last pack that train on by themselves, and their network.
         self._apart = None
@@ -103,15 +126,23 @@ class Training:
 
     def run(self):
         """Train all packs, up to one that is interrupted."""
+        hooks, verbose = self._hooks, self.verbose
+        self._progress = TrainingProgress(verbose, self.n_epochs, hooks)
+        try:
+            self._run()
+        finally:
+            self._progress.close()
+
+    def _run(self):
         for pack in self.packs:
             is_last = pack is self.packs[-1]
-            if is_last and self.best_members and self._n_first(pack) > 0:
-                self.history = self._by_halving(pack)
+            if pack.settings.averages:
+                self.history = self._in_phases(pack)
             else:
                 self.history = self._train(
                     pack,
                     optimizer_state=self.optimizer_state,
-                    progress=self.progress if is_last else None,
+                    progress=self._progress if is_last else None,
                 ).mean()
             _loop.check_outputs(pack.network, self.rows, pack.settings)
             if self.history.interrupted:
@@ -139,55 +170,64 @@ class Training:
             member_weights,
         )
 
-    def _by_halving(self, pack):
-        """Train all members for the first part, and the best ones to the end."""
-        history = self._screen(pack)
-        if history.interrupted or history.stopped:
-            return history.mean()
-        return self._go_on(pack, history)
+    def _in_phases(self, pack):
+        """Train members until they level off, and on with steps that fall to zero.
 
-    def _screen(self, pack):
-        n_first = self._n_first(pack)
+        Where there are more candidates than go on, all of them begin.
+        """
+        last = max(1, round(_LAST / (1.0 + _LAST) * pack.settings.max_iter))
+        n_first = pack.settings.max_iter - last
+        history = None
+        if n_first and self.screening:
+            n_screened = min(self.screening.n_epochs, n_first)
+            history = self._phase(pack, "constant", n_screened)
+            if history.interrupted or history.stopped:
+                return history
+            pack = self._kept(pack, history)
+            history.n_iter_all = n_screened
+        if n_first and (history is None or n_first > len(history.loss)):
+            n_more = n_first - len(history.loss if history else ())
+            history = self._phase(pack, "plateau", n_more, history)
+            if history.interrupted or history.stopped:
+                return history
+            last = min(last, max(_FEWEST_LAST, round(_LAST * history.best_epoch)))
+        return self._phase(pack, "linear", last, history)
+
+    def _phase(self, pack, schedule, n_epochs, earlier=None):
+        n_done = len(earlier.loss) if earlier else 0
         settings = replace(
-            pack.settings, max_iter=n_first, left=pack.settings.max_iter - n_first
+            pack.settings,
+            schedule=schedule,
+            max_iter=n_epochs,
+            warm_up=0.0 if earlier else _WARM_UP,
+            first_epoch=n_done,
         )
-        return self._train(pack._replace(settings=settings), progress=self.progress)
+        state = earlier.optimizer_state if earlier else self.optimizer_state
+        history = self._train(
+            pack._replace(settings=settings), state, self._progress
+        ).mean()
+        return history.after(earlier) if earlier else history
 
-    def _go_on(self, pack, earlier):
-        kept = self.best_members(pack.network)
-        n_first = self._n_first(pack)
+    def _kept(self, pack, history):
+        """Take the members of the best candidates; they train on by themselves."""
+        state = history.optimizer_state
+        kept = self.screening.best_members(_averages(pack.network, state))
+        strengths = pack.settings.dreg_strength[kept]
         best = Pack(
             kept,
             pack.network.take(kept),
-            replace(
-                pack.settings,
-                dreg_strength=pack.settings.dreg_strength[kept],
-                max_iter=pack.settings.max_iter - n_first,
-                done=n_first,
-                first_epoch=n_first,
-            ),
+            replace(pack.settings, dreg_strength=strengths),
             [pack.seeds[member] for member in kept],
         )
         self._apart = pack, best
-        history = self._train(
-            best,
-            optimizer_state=_state_of_members(earlier.optimizer_state, kept),
-            progress=self.progress,
-        ).mean()
-        self._rejoin()
-        earlier = earlier.mean()
-        history.loss[:0], history.dreg[:0] = earlier.loss, earlier.dreg
-        history.n_iter_all = n_first
-        return history
+        history.optimizer_state = _state_of_members(state, kept)
+        return best
 
     def _rejoin(self):
         """Bring the last pack up to date while a part of it trains by itself."""
         if self._apart:
             pack, best = self._apart
             pack.network.put(best.members, best.network)
-
-    def _n_first(self, pack):
-        return round(self.halving.share * pack.settings.max_iter)
 
     def _train(self, pack, optimizer_state=None, progress=None):
         return _loop.train(
@@ -197,10 +237,19 @@ class Training:
             pack.settings,
             pack.seeds,
             groups=self.groups,
-            validation_rows=self.validation_rows,
+            validation=self.validation,
             optimizer_state=optimizer_state,
             progress=progress,
         )
+
+
+def _averages(network, state):
+    """Return a copy of a network whose parameters are the averages of a training."""
+    copy = network.take(np.arange(network.members))
+    with torch.no_grad():
+        for parameter, entry in zip(copy.parameters(), state, strict=True):
+            parameter.copy_(torch.tensor(entry["average"]))
+    return copy
 
 
 def _state_of_members(state, members):

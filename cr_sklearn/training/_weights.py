@@ -11,13 +11,17 @@ def dump(network, activation):
 
     Its members have equal weights that sum to 1.
     """
+    inputs = network.gated(network.input_weight, network.gate)
+    n_first = inputs.shape[1] - network.n_outputs
+    first, skip = inputs.tensor_split([n_first], dim=1)
+    weights = [first, *network.hidden_weights] if n_first else []
     return FittedNetwork(
-        coefs=[_to_array(weight.mT) for weight in network.weights],
+        coefs=[_to_array(weight.mT) for weight in weights],
         intercepts=[
             *[_to_array(bias) for bias in network.biases[:-1]],
             _to_array(network.output_bias),
         ],
-        skip_coef=_to_array(network.skip.mT),
+        skip_coef=_to_array(skip.mT),
         polynomial_coefs=[_to_array(block) for block in _polynomials(network)],
         activation=activation,
         member_weights=np.full(network.members, 1.0 / network.members),

@@ -59,7 +59,7 @@ def test_numeric_columns_are_centred_scaled_and_imputed_by_the_median():
     x = np.random.default_rng(0).normal(50.0, 10.0, size=(5000, 1))
     x[:500] = np.nan
     encoder, encoded, standardised = encode(x)
-    assert encoder.n_encoded_ == 1 + 1 + 8  # value, missing indicator, ramps
+    assert encoder.n_encoded_ == 1 + 1 + 32  # value, missing indicator, ramps
     assert abs(np.nanmedian(standardised)) < 1e-12
     assert np.nanstd(standardised) == pytest.approx(1.0, abs=0.03)
     np.testing.assert_array_equal(encoded[:500, 0], 0.0)
@@ -103,7 +103,7 @@ def test_all_dtypes_of_pandas(mixed_frame):
     names = frame.columns[encoder.is_categorical_].tolist()
     assert names == ["city", "note", "owner", "flag"]
     assert np.isfinite(encoded).all()
-    assert encoder.missing_bucket_ == {2: True, 3: True, 4: True, 5: False}
+    assert encoder.categorical_.missing_bucket_ == {2: True, 3: True, 4: True, 5: False}
     # income, rooms; 2 indicators; city 3+1; note 2+1; owner 2+1; flag 2; ramps
     assert encoded.shape[1] == 2 + 2 + 4 + 3 + 3 + 2 + (8 + 4)
 

@@ -118,7 +118,7 @@ def test_rare_levels_share_an_indicator():
     names = [*["often"] * 50, *["sometimes"] * 20, *map(str, range(1000, 1300))]
     frame = pd.DataFrame({"a": pd.Categorical(names)})
     encoder = TabularEncoder().fit(read_columns(frame), np.ones(len(frame)))
-    assert encoder.categories_[0].tolist() == ["often", "sometimes"]
+    assert encoder.categorical_.kept_[0].tolist() == ["often", "sometimes"]
     encoded, _ = encoder.transform(read_columns(frame))
     assert encoded.shape[1] == 3
     np.testing.assert_allclose(encoded.mean(axis=0), 0.0, atol=1e-12)
@@ -126,25 +126,25 @@ def test_rare_levels_share_an_indicator():
     np.testing.assert_array_equal(unseen[0], encoded[-1])
 
 
-def test_the_heaviest_levels_are_kept_and_those_of_single_rows_are_not():
-    """Nothing can be learned from one row; of equal levels the order decides."""
+def test_the_heaviest_levels_are_kept_and_those_of_few_rows_are_not():
+    """Little can be learned from three rows; of equal levels the order decides."""
     weights = np.array([2.0, 5.0, 2.0, 2.0, 1.0])
-    counts = np.array([2, 5, 2, 1, 1])
-    assert kept_levels(weights, counts, 5).all()
+    counts = np.array([4, 5, 4, 3, 1])
+    assert kept_levels(weights, counts, 5).tolist() == [*[True] * 3, False, False]
     assert kept_levels(weights, counts, 2).tolist() == [True, True, *[False] * 3]
     assert kept_levels(weights, counts, 4).tolist() == [*[True] * 3, False, False]
 
 
 def test_columns_share_the_levels_that_there_may_be():
     """Many columns of few levels leave one of many alone; many of many do not."""
-    many = {f"a{i}": np.arange(600) % 300 for i in range(30)}
+    many = {f"a{i}": np.arange(1200) % 300 for i in range(30)}
     few = {name: values % 5 for name, values in many.items()}
     kept = []
     for table in (few | {"a0": many["a0"]}, many):
         frame = pd.DataFrame(table).astype(str).astype("category")
-        encoder = TabularEncoder().fit(read_columns(frame), np.ones(600))
-        kept.append(len(encoder.categories_[0]))
-    assert kept == [256, 64]
+        encoder = TabularEncoder().fit(read_columns(frame), np.ones(1200))
+        kept.append(len(encoder.categorical_.kept_[0]))
+    assert kept == [300, 128]
 
 
 def test_many_levels_of_equal_size_still_tell_something():

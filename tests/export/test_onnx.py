@@ -127,8 +127,8 @@ def test_rare_categories_share_an_indicator(kind, gaps):
         column[::7] = None
     frame = pd.DataFrame({"a": column.astype("category"), "b": rng.normal(size=500)})
     model = small().fit(frame, (column.map(float) < 10).astype(int))
-    assert model._encoder.rare_share_[0] > 0.5
-    assert len(model._encoder.categories_[0]) == 20
+    assert model._encoder.categorical_.rare_share_[0] > 0.5
+    assert len(model._encoder.categorical_.kept_[0]) == 20
     new = frame.assign(a=frame["a"].astype(object))
     new.loc[:30, "a"] = kind(1000)
     new.loc[30:60, "a"] = None
@@ -143,7 +143,7 @@ def test_ids_with_gaps_keep_their_type(kind):
     column[::7] = None
     frame = pd.DataFrame({"a": column.astype("category"), "b": np.arange(300) % 9})
     model = small().fit(frame, np.arange(300) % 2)
-    assert len(model._encoder.categories_[0]) == 1
+    assert len(model._encoder.categorical_.kept_[0]) == 1
     assert_same(model, frame)
 
 

@@ -189,14 +189,14 @@ def test_effects_in_the_first_layer_are_finite_differences(table, fixed):
 
 
 def test_training_curves_are_those_of_the_estimator(table, classifier):
-    """The break where weak strengths stop is marked: it is no divergence."""
+    """The break where other strengths stop is marked: it is no divergence."""
     display = TrainingDisplay.from_estimator(classifier)
     loss, dreg = display.ax_
     drawn = np.concatenate([line.get_ydata() for line in loss.lines[:2]])
     assert_allclose(drawn, classifier.loss_curve_)
     drawn = np.concatenate([line.get_ydata() for line in dreg.lines[:2]])
     assert_allclose(drawn, classifier.dreg_curve_)
-    assert len(loss.lines[0].get_ydata()) == 4  # 40 % of 10 epochs
+    assert len(loss.lines[0].get_ydata()) == classifier._n_iter_all
     assert [text.get_text().strip() for text in loss.texts] == [
         "all strengths",
         "the two best",

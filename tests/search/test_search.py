@@ -21,10 +21,12 @@ from cr_sklearn.encoding._columns import read_columns
 from cr_sklearn.heads._nominal import NominalHead
 from cr_sklearn.nn import ChainzRuleNetwork, CrossEntropy
 from cr_sklearn.search import _search
-from cr_sklearn.search._candidates import LINEAR_STRENGTHS, STRENGTHS, candidates
+from cr_sklearn.search._candidates import LINEAR_STRENGTHS, candidates, strengths
 from cr_sklearn.search._folds import inner_folds
 from cr_sklearn.search._search import Search
 
+# Of tables of at most 2,000 rows.
+STRENGTHS = strengths(1000)
 # scikit-learn's words, or, where an older one gives empty folds, ours.
 TOO_FEW_GROUPS = "greater than the number of groups|(trains on|holds out) no row"
 
@@ -165,7 +167,7 @@ def coded(y):
 
 
 def search_of(n_splits, y):
-    return Search(candidates((32,)), folds_of(n_splits, y))
+    return Search(candidates((32,), len(y)), folds_of(n_splits, y))
 
 
 def test_rare_classes_train_in_every_fold(noisy):
@@ -295,8 +297,8 @@ def test_members_of_a_search_are_every_candidate_on_every_fold(noisy):
     """The order that the choice relies on."""
     _, y = noisy
     search = search_of(4, y)
-    strengths = [*STRENGTHS, *LINEAR_STRENGTHS]
-    assert [one.dreg_strength for one in search.networks] == strengths * 4
+    expected = [*STRENGTHS, *LINEAR_STRENGTHS]
+    assert [one.dreg_strength for one in search.networks] == expected * 4
     layers = [(32,)] * len(STRENGTHS) + [()] * len(LINEAR_STRENGTHS)
     assert [one.hidden_layer_sizes for one in search.networks] == layers * 4
     assert len(search.groups([1, 2, 3, 4]).rows) == 4

@@ -80,7 +80,7 @@ def test_a_row_moves_between_two_levels_of_one_switch():
     for batch in moved_batches(make_table(), n_epochs=40):
         n_moved = batch.between.shape[1]
         assert n_moved == 20
-        step = (batch.between - batch.x[:, :n_moved])[0].numpy()
+        step = (batch.between - batch.x[:, -n_moved:])[0].numpy()
         # The number, the flag, whether it is missing, and the cities.
         touched = np.abs(step) > 1e-12
         switch = np.column_stack(

@@ -11,9 +11,11 @@ from cr_sklearn.training import _loop as _training
 from cr_sklearn.training._batches import EncodedRows, PackedBatches, member_generators
 from cr_sklearn.training._isolation import check_device
 from cr_sklearn.training._optimizer import FlatAdamW
-from cr_sklearn.training._settings import Halving, TrainingSettings
+from cr_sklearn.training._progress import TrainingProgress
+from cr_sklearn.training._settings import TrainingSettings
 from cr_sklearn.training._stopping import NonFiniteLossError, StopTraining
-from cr_sklearn.training._training import Pack, Training
+from cr_sklearn.training._training import Pack, Screening, Training
+from cr_sklearn.training._validation import Validation
 
 
 def make_rows(n=90, d=4, seed=0, weight=None):
@@ -59,8 +61,8 @@ def train(
         TrainingSettings(**settings),
         seeds,
         groups=groups,
-        validation_rows=validation_rows,
-        progress=progress,
+        validation=None if validation_rows is None else Validation.of(validation_rows),
+        progress=progress and TrainingProgress(0, 0, progress),
     )
     return network, history.mean()
 
@@ -94,15 +96,18 @@ def test_a_step_follows_the_gradient_of_loss_and_penalty(monkeypatch, stream, hi
     )
     [(batch, gradients, losses, penalties)] = seen
     assert (batch.probes is None) == (stream != "projected")
-    outputs, norms = dreg(network, batch.x, batch.probes)
+    # With random tangents the last quarter of the rows, for all of them.
+    n = batch.n_penalised or batch.x.shape[1]
+    outputs, _ = dreg(network, batch.x, batch.probes)
+    _, norms = dreg(network, batch.x[:, -n:], batch.probes)
     weighted = batch.weight * CrossEntropy()(outputs, batch.y)
     torch.testing.assert_close(losses, weighted.sum(dim=1))
-    penalty = batch.weight * norms.sum(dim=0)
+    penalty = batch.weight[:, -n:] * norms.sum(dim=0) * (batch.y.shape[1] / n)
     if stream:
         torch.testing.assert_close(penalties, penalty.sum(dim=1))
     else:
         assert penalties.isnan().all()
-    objective = weighted + strengths.double().unsqueeze(1) * penalty
+    objective = weighted.sum(dim=1) + strengths.double() * penalty.sum(dim=1)
     (objective.sum() / batch.y.shape[1]).backward()
     for gradient, parameter in zip(gradients, network.parameters(), strict=True):
         torch.testing.assert_close(gradient, parameter.grad)
@@ -113,14 +118,14 @@ def test_optimizer_is_torchs_adamw():
     generator = torch.Generator().manual_seed(0)
     ours = [torch.nn.Parameter(torch.randn(3, 4, generator=generator)) for _ in "ab"]
     theirs = [torch.nn.Parameter(p.detach().clone()) for p in ours]
-    given = {"decayed": ours[:1], "learning_rate": 0.1, "weight_decay": 0.1}
+    given = {"learning_rate": 0.1, "decays": [(ours[0], 0.1)]}
     given["factors"] = [(ours[1], 0.5)]
     optimizer = FlatAdamW(ours, **given)
     groups = [
         {"params": theirs[:1], "weight_decay": 0.1},
         {"params": theirs[1:], "weight_decay": 0.0, "lr": 0.025},
     ]
-    reference = torch.optim.AdamW(groups, lr=0.05, betas=(0.9, 0.95))
+    reference = torch.optim.AdamW(groups, lr=0.05, betas=(0.9, 0.98))
     for step in range(6):
         for parameter in theirs:
             parameter.grad = torch.randn(3, 4, generator=generator)
@@ -361,7 +366,7 @@ def test_an_unknown_device_is_named():
         check_device("abacus")
 
 
-def training_of(n_members, max_iter, left=0, **given):
+def training_of(n_members, max_iter, **given):
     seeds = (3 + np.arange(n_members)).tolist()
     network = _training.initial_network(
         4, (6, 5), 1, seeds=seeds, dtype="float64", device=torch.device("cpu")
@@ -372,35 +377,77 @@ def training_of(n_members, max_iter, left=0, **given):
         learning_rate_init=0.02,
         dreg_strength=np.linspace(0.01, 0.1, n_members),
         dreg_stream="projected",
-        left=left,
+        averages=True,
     )
     packs = [Pack(np.arange(n_members), network, settings, seeds)]
+    rows = make_rows()
+    validation = Validation.of(rows, [np.arange(0, len(rows.y), 3)])
     return Training(
-        packs, "polynomial", CrossEntropy(), make_rows(), halving=Halving(), **given
+        packs, "polynomial", CrossEntropy(), rows, validation=validation, **given
     )
+
+
+def keep(*members, n_epochs=3):
+    return Screening(n_epochs, lambda network: np.array(members))
 
 
 def test_members_that_are_not_kept_stop_and_the_others_go_on():
     """Time is spent where it pays; who stops must not be touched any more."""
-    kept = np.array([0, 2])
-    halves = training_of(3, 10, best_members=lambda network: kept)
-    short = training_of(3, 4, left=6)
-    halves.run()
-    short.run()
-    assert len(halves.history.loss) == len(halves.history.dreg) == 10
-    stopped, reference = halves.packs[0].network, short.packs[0].network
-    for one, two in zip(weights_of(stopped, 1), weights_of(reference, 1), strict=True):
+    training = training_of(3, 10, screening=keep(0, 2))
+    network = training.packs[0].network
+    snapshots = []
+    training.screening = Screening(
+        3,
+        lambda averages: (snapshots.append(weights_of(network, 1)), np.array([0, 2]))[
+            1
+        ],
+    )
+    training.run()
+    assert training.history.n_iter_all == 3
+    for one, two in zip(weights_of(network, 1), snapshots[0], strict=True):
         np.testing.assert_array_equal(one, two)
-    x = make_rows()
-    losses = [
-        CrossEntropy()(network(x.x), x.y.expand(3, -1)).mean(dim=1)
-        for network in (stopped, reference)
+    curves = training.history
+    assert len(curves.loss) == len(curves.dreg) == len(curves.validation_loss)
+    assert 3 < len(curves.loss) <= 10
+
+
+@pytest.mark.parametrize("max_iter", [1, 2, 3, 9])
+def test_epochs_are_at_most_those_allowed(max_iter):
+    """All phases together, however few."""
+    training = training_of(2, max_iter, screening=keep(1))
+    training.run()
+    assert 1 <= len(training.history.loss) <= max_iter
+
+
+def test_training_ends_with_the_best_averages():
+    """The rows held out say which epoch that was."""
+    training = training_of(2, 40)
+    training.run()
+    curve = training.history.validation_loss
+    validation = training.validation
+    found = validation.losses(training.packs[0].network, CrossEntropy())
+    assert found.mean().item() <= curve[-1] + 1e-9
+
+
+def test_validation_rows_of_a_group_are_its_own():
+    """Losses of members are those of the rows held out from them."""
+    rows, sets = make_rows(), [np.arange(20), np.arange(30, 80)]
+    network = training_of(4, 1).packs[0].network
+    found = Validation.of(rows, sets).losses(network, CrossEntropy())
+    outputs = network(rows.x)
+    losses = CrossEntropy()(outputs, rows.y.expand(4, -1)).detach()
+    expected = [
+        np.average(
+            losses[member, sets[member // 2]],
+            weights=rows.weight.numpy()[sets[member // 2]],
+        )
+        for member in range(4)
     ]
-    assert (losses[0][kept] < losses[1][kept]).all()
+    np.testing.assert_allclose(found.numpy(), expected)
 
 
 @pytest.mark.parametrize("epoch", [2, 6])
-def test_stopping_on_request_stops_both_parts(epoch):
+def test_stopping_on_request_stops_all_phases(epoch):
     """A callback that asks to stop does not ask twice."""
 
     class Stop:
@@ -413,9 +460,7 @@ def test_stopping_on_request_stops_both_parts(epoch):
             self.left -= 1
             return self.left == 0
 
-    training = training_of(
-        2, 10, progress=Stop(), best_members=lambda network: np.array([1])
-    )
+    training = training_of(2, 60, progress=Stop(), screening=keep(1))
     training.run()
     assert len(training.history.loss) == epoch
     assert not training.history.interrupted
@@ -432,11 +477,9 @@ def test_weights_in_the_middle_of_training_are_those_of_the_moment():
         def end_epoch(self):
             seen.append(training.snapshot().skip_coef)
 
-    training = training_of(
-        2, 5, progress=Look(), best_members=lambda network: np.array([1])
-    )
+    training = training_of(2, 9, progress=Look(), screening=keep(1, n_epochs=2))
     training.run()
     steps = np.abs(np.diff(seen, axis=0)).max(axis=(2, 3))
     assert (steps[:, 1] > 0).all()
     assert (steps[0] > 0).all()
-    assert (steps[1:, 0] == 0).all()  # two of five epochs for those that stop
+    assert (steps[1:, 0] == 0).all()  # two epochs for those that stop
