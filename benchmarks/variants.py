@@ -148,13 +148,13 @@ class WithoutLinear(Variant):
 class AllToTheEnd(Variant):
     """All strengths are trained to the end."""
 
-    _options = TrainingOptions(n_screened=None)
+    _options = TrainingOptions(screening=None)
 
 
 class ChoosingLate(Variant):
     """After three times the steps."""
 
-    _options = TrainingOptions(n_screened=300)
+    _options = TrainingOptions(screening=6.0)
 
 
 class OneToTheEnd(Variant):

@@ -41,8 +41,9 @@ class ChainzRuleOrdinalRegressor(LabelledChainzRule):
 
     Parameters
     ----------
-    hidden_layer_sizes : array-like of int, default=(32, 32)
-        Neurons of each hidden layer. ``()`` gives a linear model.
+    hidden_layer_sizes : "auto" or array-like of int, default="auto"
+        Neurons of each hidden layer. "auto" is two layers, of 32 neurons for up to 800
+        rows and of 64 from 4,000 on. ``()`` gives a linear model.
     link : {"logit", "probit", "cloglog"}, default="logit"
         The distribution F: logistic (proportional odds), normal, or 1 - exp(-exp(x))
         (proportional hazards: steps from class to class as discrete times).
@@ -69,19 +70,22 @@ class ChainzRuleOrdinalRegressor(LabelledChainzRule):
         Weight :math:`\lambda` of the penalty; 0 turns it off. "auto" trains networks of
         four strengths from 0.0002 to 0.08, and linear ones of two, on every inner fold
         (``cv``), all side by side in one packed run, and weights these candidates by
-        what they predict for the rows held out; see Notes. After 40 % of the epochs the
-        two strengths that then predict best go on; networks of the others stay as they
-        are. With ``early_stopping`` all go on. Without inner folds, and in
+        what they predict for the rows held out; see Notes. Above 2,000 rows there is
+        one strength fewer for each doubling, from a weaker one on. The two strengths
+        that predict best after a few hundred steps go on; networks of the others stay
+        as they are. With ``early_stopping`` all go on. Without inner folds, and in
         ``partial_fit``, it is 0.01.
     cv : "auto", int, cross-validation generator, iterable or None, default="auto"
         Inner folds of ``dreg_strength="auto"``. "auto" gives 5 stratified folds, 3
-        below 50 rows, and none below 15 rows or 3 rows of a class. An int gives that
+        below 50 rows, and none below 15 rows or 3 rows of a class. Above 1,000 rows
+        they are smaller, down to an eighth of the rows, and from 2,000 on four of them
+        are used: other rows train in all networks. An int gives that
         many, stratified, and None 5; with ``groups`` in ``fit`` they keep groups
         together. The row
         of a class that has no other trains in every fold. Copies of a row stay in one
         fold where chance would not bring them: a column of nearly continuous values
         tells. A splitter or a list of (train, test) positions may hold rows out several
-        times or never. Every fold adds six networks.
+        times or never. Every fold adds a network for each candidate.
     activation : {"polynomial", "relu", "gelu", "silu", "tanh"}, default="polynomial"
         Activation of the hidden layers. DREG works with any of them.
     n_estimators : "auto" or int, default="auto"
@@ -91,16 +95,23 @@ class ChainzRuleOrdinalRegressor(LabelledChainzRule):
         order of rows and
         random tangents. Their margins are summed by ``estimator_weights_``.
     max_iter : "auto" or int, default="auto"
-        Epochs. "auto" is 20, and 40 if a network trains on at most 256 rows.
+        Epochs. With inner folds epochs at most, 112 by "auto": the step size is
+        constant until the loss of the rows held out, by averages of the weights over
+        half an epoch, no longer falls; then it falls to zero in 0.4 times the epochs
+        up to the best one. Each network ends with the averages that are best for the
+        rows held out from it. The linear networks, and all without inner folds, train
+        for a fixed number, of which "auto" is 20, and 40 if a network trains on at most
+        256 rows.
     batch_size : "auto" or int, default="auto"
-        Rows per step, at most those that a network trains on. "auto" is a 24th of them,
-        but at least 48 and at most 1024; four times as many for the linear networks of
-        ``dreg_strength="auto"``.
+        Rows per step, at most those that a network trains on. "auto" is 2.2 times the
+        square root of their number, but at least 48 and at most 256; four times as many
+        for the linear networks of ``dreg_strength="auto"``.
     learning_rate_init : float, default=0.02
-        Step size of AdamW at the start; it falls to zero along a cosine. Twice as much
-        for the linear networks of ``dreg_strength="auto"``. Weights of units with d
-        inputs, more than 128, take steps that are smaller by (128 / d)^1.5, those of
-        the first layer by 1/16 at most.
+        Step size of AdamW. Where the number of epochs is fixed it falls to zero along a
+        cosine, from ten times as much for the linear networks of
+        ``dreg_strength="auto"``. Weights that meet the inputs take smaller steps where
+        the mean squared norm q of the encoded rows is more than 128: by (128 / q)^1.5,
+        and 1/16 at least.
     early_stopping : bool, default=False
         Hold out a stratified ``validation_fraction`` of the rows. Each network ends
         with the weights of its own best epoch on them.
@@ -117,14 +128,17 @@ class ChainzRuleOrdinalRegressor(LabelledChainzRule):
     categorical_features : "from_dtype", array-like or None, default="from_dtype"
         Booleans, positions or names of columns that are categorical. Beside these, and
         with "from_dtype" alone, columns of a dataframe that hold categories, strings or
-        booleans are. None: no column is. Of more than 256 categories of a column the
-        rarer ones share an indicator, with those that training has not seen. A column
-        of text that looks like numbers, dates or names of rows brings a warning, unless
-        it is declared here or by its dtype.
-    n_bins : int, default=8
+        booleans are. None: no column is. Of a column of more
+        than 32 categories the rarer ones share an indicator, with those that training
+        has not seen, and smoothed log-odds of the target stand beside the indicators,
+        out of fold in training. A column of text that looks like numbers, dates or
+        names of rows brings a warning, unless it is declared here or by its dtype.
+    n_bins : "auto" or int, default="auto"
         Bins of the piecewise linear encoding that stands beside each numeric column: a
         ramp for each, between quantiles, with which a smooth network can see
-        thresholds. All columns together have at most 512. Ramps are rounded at their
+        thresholds; frequent values have a place of their own. "auto" is one for each
+        100 rows, but at least 8 and at most 32. All columns together have at most 512,
+        beside those of frequent values. Ramps are rounded at their
         ends, so that derivatives are continuous. 0 leaves them out; the predictions are
         then infinitely differentiable in the numeric columns.
     device : str, default="cpu"
@@ -182,7 +196,7 @@ class ChainzRuleOrdinalRegressor(LabelledChainzRule):
         of the predictions for the rows held out, by networks that have not seen them,
         weighted by ``sample_weight`` and ``class_weight``; the single row of a class
         counts as missed. It is optimistic, since the weights of the candidates were
-        chosen on these rows: by four points where 20 columns of 200 rows are noise. Of
+        chosen on these rows: by six points where 20 columns of 200 rows are noise. Of
         large tables some 131,000 rows have a part in this and in that choice.
     interrupted_ : bool
         Whether Ctrl-C ended the training. It also ends in ``KeyboardInterrupt``; the

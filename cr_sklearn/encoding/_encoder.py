@@ -26,12 +26,13 @@ class TabularEncoder(BaseEstimator):
     there are two values; missing values are replaced by the centre, and all bounded by
     :func:`bound`. A column with missing values in training adds an indicator.
     Categorical columns become one indicator per category, and one more for missing
-    values if training has any. Of more than 256 categories the rarer ones share an
+    values if training has any. Of a column of more than 32 the rarer ones share an
     indicator, that of unseen ones as well; where there is none, an unseen category
     counts as missing. Indicators are centred at their training mean: what has no
-    indicator is encoded as zeros, the average row. Columns that are constant in
-    training are left out. Last come the ramps of :class:`SmoothRamps`, of the
-    standardised values before the bound. All of it is differentiable everywhere.
+    indicator is encoded as zeros, the average row. Columns of more than 32 categories
+    have statistics of the target as well, see :func:`fit_statistics`. Columns that are
+    constant in training are left out. Last come the ramps of :class:`SmoothRamps`, of
+    the standardised values before the bound. All of it is differentiable everywhere.
 
     Parameters
     ----------
@@ -57,25 +58,20 @@ class TabularEncoder(BaseEstimator):
         Positions of those among them that take two values: the first of the switches.
     missing_features_ : ndarray of int
         Source column of each missing indicator, the next encoded columns.
-    categories_ : dict of int to ndarray
-        Sorted categories of each categorical column that is not constant, but for those
-        that share an indicator.
-    rare_share_ : dict of int to float
-        Share that the other categories have of the values in training. Where it is not
-        0 the column has an indicator for them, and for unseen ones.
-    missing_bucket_ : dict of int to bool
-        Whether the column has an indicator for missing values.
+    categorical_ : CategoricalColumns
     indicator_mean_ : ndarray
         Training means of all indicators.
-    level_share_ : ndarray of shape (n_levels,)
-        Those of the categories: shares of the training rows.
-    level_first_ : ndarray of int of shape (n_categorical + 1,)
-        Where the levels of each such column begin among them, and their number.
     ramps_ : SmoothRamps
     switches_ : Switches
         Two-valued columns, missing indicators and categories.
     n_encoded_ : int
         Columns of the encoded matrix, at least 1.
+    block_ : ndarray of int of shape (n_encoded_,)
+        Number of the block that each encoded column is in: a value, the ramps of a
+        column, its frequent levels, its rare ones, a missing indicator, a statistic.
+        Each block has a gate in training.
+    gate_ : ndarray of shape (n_blocks,)
+        Where the gates start.
     """
 
     def __init__(self, categorical_features="from_dtype", n_bins="auto"):

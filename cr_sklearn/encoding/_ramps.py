@@ -24,10 +24,10 @@ _ROUNDED = 0.25
 class SmoothRamps:
     r"""Piecewise linear encoding of numeric columns, rounded at its knots.
 
-    A column with knots :math:`t_0 < \dots < t_B` adds B ramps. Ramp b rises by 1/2, at
-    a slope that is a trapezoid,
+    A column with knots :math:`t_0 < \dots < t_B` adds B ramps. Ramp b rises by h, at a
+    slope that is a trapezoid,
 
-    .. math:: \psi_b'(v) = \frac{1}{2 (t_b - t_{b-1})}
+    .. math:: \psi_b'(v) = \frac{h}{t_b - t_{b-1}}
               \big[ \sigma_{b-1}(v) - \sigma_b(v) \big], \qquad
               \sigma_b(v) = \min\Big(1, \max\Big(0,
               \frac{v - t_b + r_b}{2 r_b} \Big)\Big),
@@ -36,11 +36,14 @@ class SmoothRamps:
     the slope is continuous everywhere, at a knot it is the mean of those to the left
     and to the right, and outside the data it runs out to zero. Away from the knots, and
     in sum over all ramps of equal gaps, it is the hard ramp
-    :math:`\min(1, \max(0, (v - t_{b-1}) / (t_b - t_{b-1})))`, halved. The training
-    mean of each ramp is taken off, so that a missing value is the average row.
+    :math:`\min(1, \max(0, (v - t_{b-1}) / (t_b - t_{b-1})))`, times h. With n bins h is
+    the square root of n / 32. The training mean of each ramp is taken off, so that a
+    missing value is the average row.
 
     Knots are quantiles, or all values if they are fewer; columns of two values have no
-    ramps.
+    ramps. A value that many rows have counts as no more than the rows of a bin, so that
+    the other knots are where the other rows are, and is a knot itself, with its two
+    neighbours among the values.
 
     Source: Y. Gorishniy, I. Rubachev, A. Babenko: On embeddings for numerical features
     in tabular deep learning. NeurIPS 2022. NOTE[DIFF] There the ramps have kinks, at
@@ -50,8 +53,8 @@ class SmoothRamps:
     Parameters
     ----------
     n_bins : int
-        Ramps of a column, at most. All columns together have at most 512, so that wide
-        tables get fewer for each, and from 257 columns on none.
+        Ramps of a column, beside those of frequent values. All columns together have at
+        most 512, so that wide tables get fewer for each, and from 257 columns on none.
 
     Attributes
     ----------

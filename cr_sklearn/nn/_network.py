@@ -22,6 +22,10 @@ class ChainzRuleNetwork(nn.Module):
     NOTE[DIFF] ``W_skip``, a linear map from input to output, is ours. Together with
     a small head it starts the model near logistic regression, from where the
     polynomials add what the data supports.
+    NOTE[DIFF] So are gates: scalars that multiply the weights of one block of inputs
+    each. Adam moves all weights of a block that does not matter; a gate, which all of
+    them share, learns that from many more of them. After training they are part of
+    ``W_1`` and ``W_skip``.
     NOTE[DIFF] Initialisation is left open by the paper: ``W_l ~ N(0, 1/fan_in)``,
     ``b_l ~ N(0, 0.01)``, ``W_out`` a tenth of that, ``W_skip = 0``.
 
@@ -141,13 +145,6 @@ class ChainzRuleNetwork(nn.Module):
         if gate is None:
             return input_weight
         return input_weight * gate.index_select(1, self.block).unsqueeze(1)
-
-    def fold_gates(self):
-        """Multiply the gates into the weights, and set them to 1."""
-        if self.gate is not None:
-            with torch.no_grad():
-                self.input_weight.copy_(self.gated(self.input_weight, self.gate))
-                self.gate.fill_(1.0)
 
     @property
     def has_thresholds(self):

@@ -1,5 +1,6 @@
 """From encoded rows to a training: folds, networks and settings."""
 
+import math
 from dataclasses import replace
 from functools import partial
 
@@ -150,7 +151,7 @@ def _screening(options, search, packs, head, encoded, rows):
     """Return how candidates are screened; None if all of them go on."""
     last = packs[-1]
     n_candidates = len(last.members) // len(search.folds)
-    if options.n_screened is None or n_candidates <= options.n_kept:
+    if options.screening is None or n_candidates <= options.n_kept:
         return None
     best_members = partial(
         search.best_members,
@@ -159,8 +160,10 @@ def _screening(options, search, packs, head, encoded, rows):
         criterion=head.make_criterion(),
         rows=rows,
     )
-    n_steps = -(-search.n_rows // last.settings.batch_size)
-    return Screening(-(-options.n_screened // n_steps), best_members)
+    batch_size = last.settings.batch_size
+    n_steps = -(-search.n_rows // batch_size)
+    n_epochs = math.ceil(options.screening * batch_size / n_steps)
+    return Screening(n_epochs, best_members)
 
 
 def hidden_layers(estimator, head, rows):

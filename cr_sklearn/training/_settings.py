@@ -44,8 +44,9 @@ class TrainingOptions(NamedTuple):
         Whether columns of many levels have statistics of the target.
     linear_candidates : bool, default=True
         Whether ``dreg_strength="auto"`` has networks without hidden layers.
-    n_screened : int or None, default=100
-        Steps after which the best candidates go on alone; None lets all go on.
+    screening : float or None, default=2.0
+        Steps after which the best candidates go on alone, as a multiple of the rows in
+        each; None lets all go on.
     n_kept : int, default=2
         Candidates with hidden layers that go on.
     max_encoded_bytes : int, default=2**28
@@ -60,7 +61,7 @@ class TrainingOptions(NamedTuple):
     between: bool = True
     target_statistics: bool = True
     linear_candidates: bool = True
-    n_screened: int | None = 100
+    screening: float | None = 2.0
     n_kept: int = 2
     max_encoded_bytes: int = 2**28
     net: Any = None

@@ -134,15 +134,16 @@ class Training:
             self._progress.close()
 
     def _run(self):
+        last = self.packs[-1]
+        # Beside networks that train until they level off, others have fixed epochs.
+        validation = None if last.settings.averages else self.validation
         for pack in self.packs:
-            is_last = pack is self.packs[-1]
             if pack.settings.averages:
                 self.history = self._in_phases(pack)
             else:
+                progress = self._progress if pack is last else None
                 self.history = self._train(
-                    pack,
-                    optimizer_state=self.optimizer_state,
-                    progress=self._progress if is_last else None,
+                    pack, validation, self.optimizer_state, progress
                 ).mean()
             _loop.check_outputs(pack.network, self.rows, pack.settings)
             if self.history.interrupted:
@@ -203,9 +204,8 @@ class Training:
             first_epoch=n_done,
         )
         state = earlier.optimizer_state if earlier else self.optimizer_state
-        history = self._train(
-            pack._replace(settings=settings), state, self._progress
-        ).mean()
+        pack = pack._replace(settings=settings)
+        history = self._train(pack, self.validation, state, self._progress).mean()
         return history.after(earlier) if earlier else history
 
     def _kept(self, pack, history):
@@ -229,7 +229,7 @@ class Training:
             pack, best = self._apart
             pack.network.put(best.members, best.network)
 
-    def _train(self, pack, optimizer_state=None, progress=None):
+    def _train(self, pack, validation, optimizer_state, progress):
         return _loop.train(
             pack.network,
             self.criterion,
@@ -237,7 +237,7 @@ class Training:
             pack.settings,
             pack.seeds,
             groups=self.groups,
-            validation=self.validation,
+            validation=validation,
             optimizer_state=optimizer_state,
             progress=progress,
         )

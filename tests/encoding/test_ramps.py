@@ -132,3 +132,16 @@ def test_wide_tables_have_fewer_ramps():
     assert len(fit_ramps(x).source_) == 400
     x = np.tile(x, 2)
     assert len(fit_ramps(x).source_) == 0
+
+
+def test_a_frequent_value_has_a_place_of_its_own():
+    """Quantiles alone would spend most knots on it, and few on the mass beside it."""
+    rng = np.random.default_rng(0)
+    x = np.r_[np.zeros(4000), rng.lognormal(size=1000)]
+    ramps = fit_ramps(x)
+    ends = ramps.slopes_.rise + ramps.slopes_.rise_width / 2
+    assert abs(ends[0]) < 1e-12  # the spike, and next to it the least value above
+    assert ends[1] == pytest.approx(np.sort(x)[4000])
+    # The others hold an eighth of the rest each, or nearly.
+    counts, _ = np.histogram(x[x > 0], [*ends[2:], np.inf])
+    assert counts.max() < 250

@@ -157,6 +157,35 @@ def test_gradient_of_loss_and_penalty_agrees_with_finite_differences(
         torch.testing.assert_close(analytic, difference, rtol=1e-5, atol=1e-6)
 
 
+def test_gates_are_a_part_of_the_weights():
+    """Folded into the weights they change nothing; their gradient is autograd's."""
+    blocks, x = [0, 0, 1, 2, 2], make_rows(2, 5)
+    network = ChainzRuleNetwork(
+        5, (4, 3), 2, members=2, blocks=blocks, gates=[1.0, 0.5, -2.0]
+    ).double()
+    plain = ChainzRuleNetwork(5, (4, 3), 2, members=2).double()
+    parameters = dict(network.named_parameters())
+    with torch.no_grad():
+        parameters["input_weight"].normal_(generator=torch.Generator().manual_seed(0))
+        for name, parameter in plain.named_parameters():
+            parameter.copy_(parameters[name])
+        plain.input_weight.mul_(torch.tensor([1.0, 1.0, 0.5, -2.0, -2.0]))
+    signs = make_rows(2, 5, seed=2).sign()
+    for given in ((x, None), (x, signs)):
+        for one, two in zip(dreg(network, *given), dreg(plain, *given), strict=True):
+            torch.testing.assert_close(one, two)
+    outputs, penalties = dreg(network, x, signs)
+    torch.testing.assert_close(network(x), outputs)
+    (outputs.sum() + penalties.sum()).backward()
+    outputs, penalties = dreg(plain, x, signs)
+    (outputs.sum() + penalties.sum()).backward()
+    by_input = (plain.input_weight.grad * parameters["input_weight"]).sum(dim=1)
+    expected = torch.stack(
+        [by_input[:, :2].sum(1), by_input[:, 2], by_input[:, 3:].sum(1)], dim=1
+    )
+    torch.testing.assert_close(network.gate.grad, expected)
+
+
 @pytest.mark.parametrize("d", [3, 12], ids=["d<n_1", "d>n_1"])
 def test_projected_stream_is_unbiased_for_every_layer(d):
     """One random tangent replaces d of them only because its mean is the same."""
