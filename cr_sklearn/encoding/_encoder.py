@@ -252,7 +252,7 @@ class TabularEncoder(BaseEstimator):
 
     @property
     def n_standardised(self):
-        """What is encoded but ramps: numeric columns, indicators, statistics."""
+        """Encoded columns but ramps: numeric values, indicators, statistics."""
         n_statistics = self.categorical_.n_statistics
         return len(self.numeric_features_) + len(self.indicator_mean_) + n_statistics
 
@@ -344,9 +344,9 @@ class TabularEncoder(BaseEstimator):
         ]
         block, n_blocks = [], 0
         for part in parts:
-            _, number = np.unique(part, return_inverse=True)
+            numbers, number = np.unique(part, return_inverse=True)
             block.append(n_blocks + number)
-            n_blocks += len(np.unique(part))
+            n_blocks += len(numbers)
         self.block_ = np.concatenate(block).astype(int)
         start = n_numeric + len(self.missing_features_)
         rare = start + np.flatnonzero(~categorical.is_frequent_)

@@ -1,4 +1,4 @@
-"""What categories of many levels tell of the target, out of fold."""
+"""Statistics of the target for the levels of a category, out of fold."""
 
 from typing import NamedTuple
 
@@ -117,13 +117,8 @@ def _spread(values, indicator, n_indicators, weight):
     # The last one is of rows without an indicator.
     group = np.where(indicator < 0, n_indicators, indicator)
     total = np.bincount(group, weight, n_indicators + 1)
-    sums = (
-        np.stack(
-            [np.bincount(group, weight * v, n_indicators + 1) for v in values.T], axis=1
-        )
-        if values.shape[1]
-        else np.empty((n_indicators + 1, 0))
-    )
+    sums = np.zeros((n_indicators + 1, values.shape[1]))
+    np.add.at(sums, group, weight[:, None] * values)
     mean = sums / np.maximum(total, 1e-300)[:, None]
     rest = values - mean[group]
     covariance = (weight[:, None] * rest).T @ rest / weight.sum()

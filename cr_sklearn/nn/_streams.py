@@ -185,14 +185,14 @@ class Streams:
         grad_mapped = per_group.transpose(1, 2).flatten(2)
         grad_inputs = torch.bmm(grad_mapped.mT, x).view_as(self._weight)
         gradients = [
-            *self.ungated(grad_inputs),
+            *self._ungated(grad_inputs),
             *reversed(grad_weights),
             *reversed(grad_biases),
             *reversed(grad_coefficients),
         ]
         return gradients, grad_tangents, grad_mapped[:, :batch]
 
-    def ungated(self, grad_inputs):
+    def _ungated(self, grad_inputs):
         """Return gradients of the input's weight and gate, from that of their product.
 
         Parameters

@@ -9,8 +9,9 @@ import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
 _N_FOLDS = 5
-# The more rows, the more of them train: up to eighths are held out, and of four folds.
-_MANY_ROWS, _MOST_FOLDS, _MORE_FOLDS, _USED_FOLDS = 1000, 8, 1.5, 4
+# Above so many rows folds become smaller, by so many more of them for each doubling, up
+# to eighths. From the first doubling on the last ones are not used.
+_MANY_ROWS, _MORE_FOLDS, _MOST_FOLDS, _USED_FOLDS = 1000, 1.5, 8, 4
 # With fewer rows, five folds predict no better than three.
 _FEW_ROWS, _FEW_FOLDS = 50, 3
 # With fewer still, held-out parts are too small to tell strengths apart.
@@ -112,7 +113,7 @@ def _n_folds(counts):
     if counts[counts >= _N_FOLDS].sum() >= _FEW_ROWS:
         doublings = max(0.0, np.log2(counts.sum() / _MANY_ROWS))
         n_folds = round(min(_N_FOLDS + _MORE_FOLDS * doublings, _MOST_FOLDS))
-        return n_folds, min(n_folds, _N_FOLDS) - (doublings >= 1.0)
+        return n_folds, _N_FOLDS if doublings < 1.0 else _USED_FOLDS
     if counts.sum() >= _TOO_FEW_ROWS and counts[counts > 0].min() >= _FEW_FOLDS:
         return _FEW_FOLDS, _FEW_FOLDS
     return None, None

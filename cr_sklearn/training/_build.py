@@ -243,6 +243,7 @@ def _packs(estimator, head, rows, start, networks, seeds, n_rows, *, averages):
                 n_rows,
                 has_switches=options.between and start.encoder.switches_.n_switches > 0,
             ),
+            # A step decays by this times its size, which is longer for linear ones.
             weight_decay=options.weight_decay / shape.learning_rate_init,
             tol=estimator.tol,
             n_iter_no_change=estimator.n_iter_no_change,

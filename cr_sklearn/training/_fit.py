@@ -66,12 +66,10 @@ class Fit:
         """Hold rows out: for early stopping, and in the inner folds of a search."""
         estimator, rows = self.estimator, self.rows
         searches = estimator.dreg_strength == "auto" and self.start.network is None
-        if not (searches or estimator.early_stopping):
-            self._fit_target()
-            return
-        is_categorical = self.start.encoder.is_categorical_
-        original = original_rows(rows.columns, is_categorical, rows.target)
-        self.rows = rows._replace(original=original)
+        if searches or estimator.early_stopping:
+            is_categorical = self.start.encoder.is_categorical_
+            original = original_rows(rows.columns, is_categorical, rows.target)
+            self.rows = rows._replace(original=original)
         if estimator.early_stopping:
             self.rows, self.held_out = hold_out(
                 estimator, self.head, self.rows, self.random_state

@@ -35,6 +35,36 @@ class LevelledOff(Exception):
     """Ends a training whose validation loss no longer falls."""
 
 
+class _BestOfMembers:
+    """Weights that each member had when its loss was lowest.
+
+    Parameters
+    ----------
+    net : PackedNet
+    least_gain : float
+        By which a loss must be lower.
+    """
+
+    def __init__(self, net, least_gain):
+        self._loss = torch.full_like(net.strengths_, math.inf)
+        self._least_gain = least_gain
+        self._saved = [(p, p.detach().clone()) for p in net.packed_parameters()]
+
+    def remember(self, losses, among=True):
+        """Save the weights of the members, among some, whose losses are lower."""
+        improved = (losses < self._loss - self._least_gain) & among
+        self._loss = torch.where(improved, losses, self._loss)
+        for parameter, saved in self._saved:
+            mask = improved.view(-1, *[1] * (parameter.dim() - 1))
+            torch.where(mask, parameter.detach(), saved, out=saved)
+
+    def restore(self):
+        """Put the saved weights back."""
+        with torch.no_grad():
+            for parameter, saved in self._saved:
+                parameter.copy_(saved)
+
+
 class BestAverages(Callback):
     """Each member's average weights of its best epoch, and where the loss levels off.
 
@@ -55,9 +85,8 @@ class BestAverages(Callback):
         self.settings = settings
 
     def on_train_begin(self, net, **kwargs):
-        self._loss = torch.full_like(net.strengths_, math.inf)
+        self._best = _BestOfMembers(net, _LEAST_GAIN)
         self._lowest, self.best_epoch, self._snapshot = math.inf, 0, None
-        self._saved = [(p, p.detach().clone()) for p in net.packed_parameters()]
 
     def on_epoch_end(self, net, **kwargs):
         """Check, remember and perhaps stop."""
@@ -66,11 +95,7 @@ class BestAverages(Callback):
         net.history.record("validation_loss", losses.cpu().numpy())
         if not bool(losses.isfinite().all() and objective.isfinite().all()):
             raise diverged(self.settings, len(net.history))
-        improved = losses < self._loss - _LEAST_GAIN
-        self._loss = torch.where(improved, losses, self._loss)
-        for parameter, saved in self._saved:
-            mask = improved.view(-1, *[1] * (parameter.dim() - 1))
-            torch.where(mask, parameter.detach(), saved, out=saved)
+        self._best.remember(losses)
         net.optimizer_.swap_average()
         if self.settings.schedule != "plateau":
             return
@@ -94,9 +119,7 @@ class BestAverages(Callback):
             Whether there is no next phase.
         """
         if is_over or self.settings.schedule == "linear":
-            with torch.no_grad():
-                for parameter, saved in self._saved:
-                    parameter.copy_(saved)
+            self._best.restore()
         elif self.settings.schedule == "plateau":
             net.optimizer_.restore(self._snapshot)
 
@@ -120,10 +143,9 @@ class BestWeights(Callback):
         self.validated = validated
 
     def on_train_begin(self, net, **kwargs):
-        self._loss = torch.full_like(net.strengths_, math.inf)
-        self._mark = self._loss.clone()
+        self._best = _BestOfMembers(net, 0.0)
+        self._mark = torch.full_like(net.strengths_, math.inf)
         self._waited = torch.zeros_like(net.strengths_, dtype=torch.long)
-        self._saved = [(p, p.detach().clone()) for p in net.packed_parameters()]
 
     def on_epoch_end(self, net, **kwargs):
         """Check, remember and perhaps stop."""
@@ -134,7 +156,7 @@ class BestWeights(Callback):
         if not bool(losses.isfinite().all() and objective.isfinite().all()):
             raise diverged(self.settings, len(net.history))
         running = self._waited < self.settings.n_iter_no_change
-        self._remember((losses < self._loss) & running, losses)
+        self._best.remember(losses, among=running)
         if not self.validated:
             return
         progressed = losses < self._mark - self.settings.tol
@@ -147,12 +169,4 @@ class BestWeights(Callback):
 
     def restore(self):
         """Put the best weights back."""
-        with torch.no_grad():
-            for parameter, saved in self._saved:
-                parameter.copy_(saved)
-
-    def _remember(self, improved, losses):
-        self._loss = torch.where(improved, losses, self._loss)
-        for parameter, saved in self._saved:
-            mask = improved.view(-1, *[1] * (parameter.dim() - 1))
-            torch.where(mask, parameter.detach(), saved, out=saved)
+        self._best.restore()

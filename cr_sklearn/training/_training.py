@@ -17,7 +17,7 @@ _WARM_UP = 0.5
 
 
 class Screening(NamedTuple):
-    """How all candidates begin and the best of them go on.
+    """Rule by which all candidates begin and the best of them go on.
 
     Attributes
     ----------

@@ -90,7 +90,7 @@ def test_a_random_name_neither_helps_nor_hurts(per_level):
 
 
 def test_levels_that_matter_are_used(table):
-    """What a site tells is most of what there is to know."""
+    """Sites carry most of the signal here, and predictions on new rows show it."""
     X, y = table
     half = np.arange(N) < N // 2
     losses = []
@@ -101,7 +101,7 @@ def test_levels_that_matter_are_used(table):
 
 
 def test_sensitivities_count_the_variance_over_levels(table):
-    """Of a function that is linear in what is encoded they are its deviation."""
+    """A function that is linear in what is encoded has them as its deviation."""
     X, y = table
     encoder, _, _ = fit(X, y)
     encoded, _ = encoder.transform(read_columns(X))
@@ -117,7 +117,7 @@ def test_sensitivities_count_the_variance_over_levels(table):
 @pytest.mark.parametrize("kind", [ChainzRuleClassifier, ChainzRuleOrdinalRegressor])
 @pytest.mark.parametrize("n_classes", [2, 4])
 def test_every_target_has_statistics(kind, n_classes):
-    """Of several classes each, and of ordered ones each threshold."""
+    """Each of several classes has them, and each threshold of ordered ones."""
     rng = np.random.default_rng(0)
     site = rng.integers(60, size=400)
     y = (site + rng.integers(30, size=400)) * n_classes // 90

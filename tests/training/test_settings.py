@@ -1,4 +1,4 @@
-"""What "auto" is for so many rows: no jump, and more where there are more."""
+"""Values of "auto" by the number of rows: they grow with it and do not jump."""
 
 import numpy as np
 import pytest
